@@ -1,0 +1,40 @@
+# Two commands are enough: `make demo` writes a report, `make test` runs every test.
+PYTHON ?= python3
+BIN := .venv/bin
+PLUGINS := $(wildcard plugins/*)
+SOURCES := $(wildcard pyproject.toml constraints.txt plugins/*/pyproject.toml)
+
+.PHONY: demo test lint bench tables constraints clean
+
+demo: .venv/.ready
+	$(BIN)/trainer run information/instructions/company-metrics.md -p TICKER=AAPL --to html
+
+test: .venv/.ready
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/.ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src $(wildcard plugins/*/src)
+
+bench: .venv/.ready
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+# The tables that are written from the pyprojects: in the README and in the core's catalog.
+tables: .venv/.ready
+	$(BIN)/python scripts/tables.py
+
+# Newer versions of everything: look at the change before committing it.
+constraints: .venv/.ready
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --upgrade $(PLUGINS:%=-e %) -e . --group dev
+	$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable | grep -v -e '^uv==' -e '://' > constraints.txt
+
+.venv/.ready: $(SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit("trainer needs Python 3.11 or newer: make PYTHON=python3.12 demo" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --constraint constraints.txt $(PLUGINS:%=-e %) -e . --group dev
+	touch $@
+
+clean:
+	rm -rf .venv output .trainer

@@ -1,0 +1,63 @@
+"""The pipeline for asyncio hosts: every method in a thread of its own, the loop never blocked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from trainer.models import Report
+from trainer.pipeline import Pipeline
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_END: Any = object()
+
+
+def _threaded(
+    method: Callable[Concatenate[Any, P], T],
+) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+    async def call(pipeline: AsyncPipeline, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await pipeline._in_thread(partial(method, pipeline._pipeline, *args, **kwargs))
+
+    call.__doc__ = method.__doc__
+    return call
+
+
+class AsyncPipeline:
+    """Awaitable `Pipeline` methods. Each call has a thread while it lasts, so slow calls never queue."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        # The loop's own pool has few threads (6 on 2 cores), and a host may need them for itself.
+        pool = ThreadPoolExecutor(1, thread_name_prefix="trainer-aio")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, call)
+        finally:
+            pool.shutdown(wait=False)
+
+    retrieve = _threaded(Pipeline.retrieve)
+    open_store = _threaded(Pipeline.open_store)
+    secure = _threaded(Pipeline.secure)
+    compose = _threaded(Pipeline.compose)
+    complete = _threaded(Pipeline.complete)
+    convert = _threaded(Pipeline.convert)
+    embed = _threaded(Pipeline.embed)
+    analyze = _threaded(Pipeline.analyze)
+    run = _threaded(Pipeline.run)
+    generate_report = _threaded(Pipeline.generate_report)
+    preview = _threaded(Pipeline.preview)
+    close = _threaded(Pipeline.close)
+
+    async def stream(self, *args: Any, **options: Any) -> AsyncIterator[str | Report]:
+        """As `Pipeline.stream`, for `async for`."""
+        pieces = self._pipeline.stream(*args, **options)
+        try:
+            while (piece := await self._in_thread(partial(next, pieces, _END))) is not _END:
+                yield piece
+        finally:
+            pieces.close()

@@ -1,0 +1,117 @@
+"""What is installed: every entry point under `trainer.*`, by verb and name, read once, importing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+VERBS = ("retrieve", "store", "secure", "compose", "complete", "convert", "embed", "analyze")
+ROLES = (*VERBS, "intercept", "command", "execute")
+
+# Which of our distributions would answer to a name that nothing installed answers to.
+# Written by `make tables` from the pyprojects under plugins/; a test fails when it is stale.
+PROVIDERS: Mapping[str, str] = {
+    "complete.offline": "trainer-offline",
+    "compose.hierarchical": "trainer-prompts",
+    "compose.parallel": "trainer-prompts",
+    "compose.sequential": "trainer-prompts",
+    "convert.markdown-to-html": "trainer-markdown",
+    "retrieve.file": "trainer-files",
+    "secure.patterns": "trainer-guard",
+    "store.sqlite": "trainer-sql",
+}
+
+
+class Entry(NamedTuple):
+    """One name of one verb (or role), and where it comes from.
+
+    `value` is `module:Class`, or for a plugin that a host handed over, the object itself.
+    """
+
+    role: str
+    name: str
+    value: Any
+    point: EntryPoint | None = None
+
+    @property
+    def distribution(self) -> str:
+        """The distribution's name; empty for a plugin that is not installed but handed over."""
+        dist = self.point.dist if self.point else None
+        return dist.name if dist else ""
+
+    @property
+    def origin(self) -> str:
+        """The distribution's name, or for a plugin that is not installed, what it was given as."""
+        return self.distribution or str(self.value)
+
+    @property
+    def version(self) -> str:
+        """The distribution's version."""
+        dist = self.point.dist if self.point else None
+        return dist.version if dist else ""
+
+    @property
+    def summary(self) -> str:
+        """The distribution's one-line description."""
+        dist = self.point.dist if self.point else None
+        return (dist.metadata["Summary"] or "") if dist else ""
+
+    def __str__(self) -> str:
+        origin = f"{self.distribution} {self.version}" if self.distribution else f"{self.value}"
+        return f"{origin} ({self.role} '{self.name}')"
+
+    def load(self) -> Any:
+        """Import what the entry names. Raises whatever importing it raises."""
+        if not isinstance(self.value, str):
+            return self.value
+        module, _, attribute = self.value.partition(":")
+        target = import_module(module)
+        for part in attribute.split("."):
+            target = getattr(target, part)
+        return target
+
+
+class Catalog:
+    """Entries by role and name. More than one under a name is a conflict, told when the name is used."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries: dict[str, dict[str, list[Entry]]] = {role: {} for role in ROLES}
+        for entry in entries:
+            self._entries[entry.role].setdefault(entry.name, []).append(entry)
+
+    @classmethod
+    def discover(cls) -> Catalog:
+        """Everything installed in this environment, by one scan of the distributions' metadata."""
+        from importlib.metadata import entry_points
+
+        points = entry_points()
+        return cls(
+            Entry(role, point.name, point.value, point)
+            for role in ROLES
+            for point in points.select(group=f"trainer.{role}")
+        )
+
+    def names(self, role: str) -> list[str]:
+        """The names under a role, sorted: order never depends on what was installed first."""
+        return sorted(self._entries[role])
+
+    def find(self, role: str, name: str) -> list[Entry]:
+        """Every entry under a name; several when distributions conflict."""
+        return self._entries[role].get(name, [])
+
+    def __iter__(self) -> Any:
+        for role in ROLES:
+            for name in self.names(role):
+                yield from self.find(role, name)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'yahoo'?)`, or nothing when no known word is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{near[0]}'?)" if near else ""

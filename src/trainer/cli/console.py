@@ -1,0 +1,65 @@
+"""What commands print: tables and colour on a terminal, tab-separated lines in a pipe, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+STORE = click.option("--store", "url", default="", help="The store's URL instead of the configured one.")
+
+
+def print_json(value: Any) -> None:
+    """Print any value of the models, or JSON-like data, as indented JSON."""
+    from trainer.models import to_json
+
+    click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str))
+
+
+def print_rows(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str = "Nothing found."
+) -> None:
+    """Print rows as a table on a terminal, else a header and tab-separated lines. `empty` goes to stderr."""
+    lines = [[_cell(row.get(column)) for column in columns] for row in rows]
+    if not lines:
+        click.echo(empty, err=True)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in line))
+        Console().print(table)
+    else:
+        for line in [list(columns), *lines]:
+            click.echo("\t".join(line))
+
+
+def note(text: str) -> None:
+    """A line for people, on stderr so that pipes carry only results."""
+    click.secho(text, fg="yellow", err=True)
+
+
+def pairs(words: Sequence[str], what: str) -> dict[str, str]:
+    """`NAME=VALUE` words as a mapping. Raises a usage error for one without `=`."""
+    found = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{what} are written NAME=VALUE, not {word!r}.")
+        found[name] = value
+    return found
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    # A stored value may hold escape sequences: none may reach a terminal.
+    return "".join(char if char.isprintable() else " " for char in text)

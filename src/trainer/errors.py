@@ -1,0 +1,120 @@
+"""What can go wrong, as types: each error is one line of what and why, and one of what to do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AmbiguousPlugin", "Blocked", "BrokenPlugin", "CompletionError", "ConfigError", "ConversionError",
+    "GuardFailed", "InstructionError", "PathRefused", "PluginFailed", "RetrievalError", "StoreError",
+    "TrainerError", "Truncated", "UnknownPlugin", "UnsupportedQuery", "VersionConflict", "WrongAnswer",
+    "WrongSetting",
+]  # fmt: skip
+
+
+class TrainerError(Exception):
+    """The base of every error this framework raises on purpose.
+
+    `problem` says what failed, who and why in one line; `remedy` says what to do about it.
+    `exit_code` is what the command line ends with: 1 the work failed, 2 wrong usage, 3 stopped by a guard.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}\n{self.remedy}" if self.remedy else self.problem
+
+
+class ConfigError(TrainerError):
+    """`trainer.toml`, or a value taken from it, cannot be used."""
+
+    exit_code = 2
+
+
+class WrongSetting(ConfigError):
+    """A plugin was given a setting it does not know, or one of the wrong type."""
+
+
+class InstructionError(TrainerError):
+    """An instruction cannot be run as it is written, or as it was called."""
+
+    exit_code = 2
+
+
+class PathRefused(TrainerError):
+    """A path leaves the folder it has to stay in."""
+
+    exit_code = 2
+
+
+class UnknownPlugin(TrainerError):
+    """Nothing that is installed answers to this name."""
+
+    exit_code = 2
+
+
+class AmbiguousPlugin(TrainerError):
+    """Two distributions offer the same name and the user has not chosen."""
+
+    exit_code = 2
+
+
+class BrokenPlugin(TrainerError):
+    """A plugin is installed and cannot be imported or built."""
+
+
+class WrongAnswer(TrainerError):
+    """A plugin answered with something its verb does not allow."""
+
+
+class PluginFailed(TrainerError):
+    """What a plugin raised, told in two lines; the original error is `__cause__`."""
+
+
+class RetrievalError(TrainerError):
+    """A source has no answer: not found, refused, unreachable, unreadable."""
+
+
+class StoreError(TrainerError):
+    """A store cannot do what was asked, or cannot be reached."""
+
+
+class UnsupportedQuery(StoreError):
+    """A store knows no way to answer this filter; it never answers wrongly instead."""
+
+    exit_code = 2
+
+
+class VersionConflict(StoreError):
+    """`if_version` did not name the version that is stored now."""
+
+
+class ConversionError(TrainerError):
+    """A document cannot be converted."""
+
+
+class CompletionError(TrainerError):
+    """A model gave no usable answer. `partial` holds the text that did arrive."""
+
+    def __init__(self, problem: str, remedy: str = "", *, partial: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.partial = partial
+
+
+class Truncated(CompletionError):
+    """The answer stops before its end, so it must not pass for a report."""
+
+
+class Blocked(TrainerError):
+    """A guard found something that the level in force does not let through."""
+
+    exit_code = 3
+
+
+class GuardFailed(TrainerError):
+    """A guard could not do its work; the run stops, as if it had found something."""
+
+    exit_code = 3

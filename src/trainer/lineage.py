@@ -1,0 +1,135 @@
+"""What a report leaves behind: its files' front matter, the snapshot of its data, and the run record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from trainer.models import CompletionResult, Document, Finding, Prompt, Report, Source
+from trainer.stores import StoredData, content_hash
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_bytes(document: Document) -> bytes:
+    """A document as it is written to a file; Markdown carries its metadata as front matter.
+
+    Each value of the front matter is written as JSON, which YAML 1.2 reads as it is.
+    """
+    if isinstance(document.content, bytes):
+        return document.content
+    text = document.content
+    if document.format == "markdown" and document.metadata:
+        lines = [
+            f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.metadata.items()
+        ]
+        text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
+    return text.encode("utf-8", "replace")
+
+
+def _retrieved(record: StoredData) -> datetime:
+    text = record.metadata.get("retrieved_at")
+    return datetime.fromisoformat(text) if text else record.stored_at
+
+
+def sources_of(prompt: Prompt) -> list[Source]:
+    """The lineage of a prompt: one line for each record it was made from."""
+    return [
+        Source(
+            name=name,
+            ref=record.ref,
+            source=record.source,
+            subject=record.key.partition(":")[2].partition(":")[0],
+            url=record.metadata.get("url", ""),
+            hash=record.hash,
+            retrieved_at=_retrieved(record),
+        )
+        for name, record in prompt.records.items()
+    ]
+
+
+def _lineage(sources: Sequence[Source]) -> list[dict[str, str]]:
+    return [
+        {
+            "name": source.name,
+            "ref": source.ref,
+            "source": source.source,
+            "subject": source.subject,
+            "url": source.url,
+            "hash": source.hash,
+            "retrieved": source.retrieved_at.isoformat(timespec="seconds"),
+        }
+        for source in sources
+    ]
+
+
+def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [
+        {
+            "guard": finding.guard,
+            "category": finding.category,
+            "severity": finding.severity,
+            "message": finding.message,
+        }
+        for finding in findings
+    ]
+
+
+def front_matter(report: Report, answer: CompletionResult) -> dict[str, Any]:
+    """What a document says about itself; every key is always there, so that no text can add one."""
+    return {
+        "title": report.title,
+        "run": report.id,
+        "date": report.created_at.isoformat(timespec="seconds"),
+        "model": report.model,
+        "writer": answer.provider,
+        "instruction": Path(report.instruction).name,
+        "params": dict(report.params),
+        "cost": report.cost,
+        "tokens": report.tokens,
+        "prompt": report.prompt_hash,
+        "sources": _lineage(report.sources),
+        "warnings": list(report.warnings),
+        "findings": _findings(report.findings),
+    }
+
+
+def snapshot(report: Report, prompt: Prompt) -> Document:
+    """The data a report was made from, as one JSON document."""
+    records = [
+        {
+            **line,
+            "data": prompt.records[line["name"]].data,
+            "metadata": dict(prompt.records[line["name"]].metadata),
+        }
+        for line in _lineage(report.sources)
+    ]
+    data = {
+        "run": report.id,
+        "instruction": report.instruction,
+        "params": dict(report.params),
+        "prompt": report.prompt_hash,
+        "records": records,
+    }
+    return Document(json.dumps(data, ensure_ascii=False, indent=2) + "\n", "json")
+
+
+def run_record(
+    report: Report, prompt: Prompt, answer: CompletionResult, outputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is stored about a run: all that analytics, lineage and a repeat of it need."""
+    return {
+        **front_matter(report, answer),
+        "instruction": {"path": report.instruction, "sha256": content_hash(prompt.instruction.body.text)},
+        "text": report.text,
+        "outputs": dict(outputs),
+        "seconds": dict(report.seconds),
+        "completion": dict(answer.metadata),
+    }

@@ -1,0 +1,304 @@
+"""The values that travel between the verbs: requests are mutable, answers are frozen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from attrs import define, field, frozen
+
+if TYPE_CHECKING:
+    from trainer.instruction import Instruction
+    from trainer.stores import StoredData
+
+T = TypeVar("T")
+Trust = Literal["operator", "user", "untrusted"]
+Severity = Literal["low", "medium", "high"]
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+@define
+class Query:
+    """What to retrieve: `source` names the plugin, `params` are what that source understands.
+
+    `subject` is what the data is about (`AAPL`); without it, it is made of the values of `params`.
+    """
+
+    source: str
+    params: dict[str, Any] = field(factory=dict)
+    subject: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self.subject = self.subject or slug("-".join(str(value) for value in self.params.values()))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of source and parameters: equal for two queries that ask the same."""
+        from trainer.stores import canonical_json, content_hash
+
+        return content_hash(canonical_json([self.source, self.params]))
+
+
+@frozen
+class RetrievalResult:
+    """What a source answered, normalised, with where and when it came from.
+
+    `data` is JSON-like. `url` is the address it was read from, `raw_hash` the SHA-256 of the bytes that
+    were read, `cached` says whether they came from a cache; `metadata` is for what else a source knows.
+    """
+
+    data: Any
+    source: str
+    subject: str = ""
+    url: str = ""
+    raw_hash: str = ""
+    retrieved_at: datetime = field(factory=now)
+    cached: bool = False
+    metadata: dict[str, Any] = field(factory=dict)
+
+
+class Stage(StrEnum):
+    """Where in a run text is looked at by the guards."""
+
+    INPUT = "input"
+    DATA = "data"
+    PROMPT = "prompt"
+    OUTPUT = "output"
+    RENDER = "render"
+
+
+@frozen
+class Segment:
+    """A piece of text under guard: what role it plays, how far it is trusted, where it came from."""
+
+    text: str
+    role: str = "user"
+    trust: Trust = "untrusted"
+    origin: str = ""
+
+
+@frozen
+class Finding:
+    """A fact that a guard states about a segment. What follows from it, the core decides.
+
+    `span` holds start and end offsets in the segment's text. `deterministic` marks a finding that is
+    true by construction (a length, a forged marker), in contrast to one that may be a false alarm.
+    """
+
+    guard: str
+    category: str
+    message: str
+    severity: Severity = "medium"
+    segment: int = 0
+    span: tuple[int, int] | None = None
+    deterministic: bool = False
+
+
+@frozen
+class Context:
+    """A background file: the name it was asked for by, its path and its text."""
+
+    name: str
+    path: Path
+    text: str
+
+
+@define
+class Brief:
+    """What a prompt is composed from."""
+
+    instruction: Instruction
+    params: dict[str, str] = field(factory=dict)
+    contexts: list[Context] = field(factory=list)
+    records: dict[str, StoredData] = field(factory=dict)
+    strategy: str = "sequential"
+
+
+@frozen
+class Message:
+    """One message to a model. `cache` marks a part that stays the same from run to run."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    cache: bool = False
+
+
+@frozen
+class Prompt:
+    """A composed prompt: its messages, and the records and the instruction it was made from.
+
+    `nonce` is the random word that fences data off; it takes no part in `hash`.
+    """
+
+    messages: tuple[Message, ...]
+    instruction: Instruction
+    params: Mapping[str, str] = field(factory=dict)
+    records: Mapping[str, StoredData] = field(factory=dict)
+    nonce: str = ""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over roles and texts, the same for the same inputs."""
+        digest = hashlib.sha256()
+        for message in self.messages:
+            text = message.text.replace(self.nonce, "") if self.nonce else message.text
+            digest.update(f"{message.role}\0{len(text)}\0{text}\0".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
+
+@define
+class CompletionRequest:
+    """What a model is asked. `model` is `provider/name`; `params` go to the provider as they are.
+
+    A provider calls `on_text` with each piece of text as it arrives, and still returns the whole result.
+    """
+
+    model: str
+    prompt: Prompt
+    params: dict[str, Any] = field(factory=dict)
+    timeout: float = 120.0
+    on_text: Callable[[str], None] | None = None
+
+
+@frozen
+class CompletionResult:
+    """What a model answered. `cost` is in USD and `None` when it is not known.
+
+    `finish` is `stop` for a whole answer, else why it ended (`length`, `filter`, …).
+    """
+
+    content: str
+    model: str
+    provider: str
+    tokens_used: int | None = None
+    cost: float | None = None
+    finish: str = "stop"
+    metadata: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class Document:
+    """Content in one format (`markdown`, `html`, `json`, …) with its metadata (title, run, sources, …)."""
+
+    content: str | bytes
+    format: str
+    metadata: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content if isinstance(self.content, str) else self.content.decode("utf-8", "replace")
+
+
+@define
+class Question:
+    """What an analysis is asked: its name and its options."""
+
+    name: str
+    options: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class Analysis:
+    """What an analysis found: a summary for people and rows for programs."""
+
+    name: str
+    summary: str
+    rows: Sequence[Mapping[str, Any]] = ()
+
+
+@frozen
+class RunInfo:
+    """Which run a verb is working for."""
+
+    id: str
+    instruction: str = ""
+    level: str = "moderate"
+
+
+@frozen
+class Event:
+    """A step of a run that began, ended or failed, for hosts that show progress."""
+
+    run: str
+    step: str
+    state: Literal["begin", "end", "failed"]
+    detail: str = ""
+    seconds: float | None = None
+
+
+@frozen
+class Source:
+    """A line of a report's lineage: which version of which record, and where that came from."""
+
+    name: str
+    ref: str
+    source: str
+    subject: str
+    url: str
+    hash: str
+    retrieved_at: datetime
+
+
+@frozen
+class Report:
+    """A finished run: the text, the files it was written to, and the chain back to its data.
+
+    `files` maps a format to the path written; `seconds` maps a step to its duration; `cost` is in USD.
+    """
+
+    id: str
+    title: str
+    text: str
+    instruction: str
+    params: Mapping[str, str]
+    model: str
+    created_at: datetime
+    prompt_hash: str = ""
+    files: Mapping[str, Path] = field(factory=dict)
+    sources: tuple[Source, ...] = field(default=(), converter=tuple)
+    findings: tuple[Finding, ...] = field(default=(), converter=tuple)
+    warnings: tuple[str, ...] = field(default=(), converter=tuple)
+    tokens: int | None = None
+    cost: float | None = None
+    seconds: Mapping[str, float] = field(factory=dict)
+
+
+def slug(text: str) -> str:
+    """`text` as a word for keys and file names: letters, digits, `.`, `_`, `-`, at most 80 characters."""
+    kept = "".join(char if char.isalnum() or char in "._" else "-" for char in text)
+    word = "-".join(part for part in kept.split("-") if part).strip(".")
+    if len(word) <= 80:
+        return word
+    return f"{word[:71]}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def to_json(value: Any) -> Any:
+    """`value` (any class of this module) as JSON-like data: times in ISO 8601, paths as text."""
+    return _converter().unstructure(value)
+
+
+def from_json(data: Any, kind: type[T]) -> T:
+    """The inverse of `to_json` for the frozen classes; raises `ValueError` on data that does not fit."""
+    try:
+        return cast(T, _converter().structure(data, kind))
+    except Exception as error:  # cattrs raises groups of whatever the fields raised
+        raise ValueError(f"this is not a {kind.__name__}: {error}") from error
+
+
+def _converter() -> Any:
+    # Made anew for each call: it is used once or twice a process, and cattrs costs 0.1 s to import.
+    from cattrs.preconf.json import make_converter
+
+    converter = make_converter()
+    converter.register_unstructure_hook(Path, str)
+    converter.register_structure_hook(Path, lambda value, _: Path(value))
+    return converter

@@ -1,0 +1,554 @@
+"""The pipeline: retrieve → store → compose → secure → complete → convert, and what a run leaves behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from attrs import define, evolve, field, frozen
+
+from trainer import routing
+from trainer.config import Config, Settings
+from trainer.contexts import load_contexts
+from trainer.errors import (
+    Blocked, CompletionError, ConfigError, GuardFailed, InstructionError, TrainerError, Truncated, UnknownPlugin,
+)  # fmt: skip
+from trainer.guarding import Action, decide
+from trainer.instruction import Instruction, Need, Template, fill_values
+from trainer.lineage import front_matter, run_record, sha256, snapshot, sources_of, to_bytes
+from trainer.models import (
+    Analysis,
+    Brief,
+    CompletionRequest,
+    CompletionResult,
+    Context,
+    Document,
+    Event,
+    Finding,
+    Prompt,
+    Query,
+    Question,
+    Report,
+    RetrievalResult,
+    RunInfo,
+    Segment,
+    Source,
+    Stage,
+    now,
+    slug,
+)  # fmt: skip
+from trainer.paths import sweep_parts, write_all
+from trainer.plugins import Plugins, told
+from trainer.stores import DataStore, StoredData
+
+if TYPE_CHECKING:
+    from trainer.aio import AsyncPipeline
+    from trainer.streaming import Stream
+
+log = logging.getLogger("trainer")
+RUNS = "trainer.run"
+
+
+@frozen
+class Preview:
+    """What a run would do, found out without writing anything."""
+
+    title: str
+    prompt: Prompt
+    models: Sequence[str]
+    formats: Sequence[str]
+    sources: Sequence[Source]
+    contexts: Sequence[Context]
+    findings: Sequence[Finding]
+    warnings: Sequence[str]
+
+
+@define
+class Run:
+    """A run under way: what was asked, and what has been noticed so far."""
+
+    instruction: Instruction
+    params: dict[str, str]
+    models: tuple[str, ...]
+    formats: tuple[str, ...]
+    info: RunInfo
+    notify: Callable[[Event], None]
+    dry: bool = False
+    findings: list[Finding] = field(factory=list)
+    warnings: list[str] = field(factory=list)
+    seconds: dict[str, float] = field(factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The report's title with its variables filled."""
+        return Template(self.instruction.title).fill(self.params)
+
+    @contextmanager
+    def step(self, name: str, detail: str = "") -> Iterator[None]:
+        """Time a step, tell observers of it, and note on an error where it happened."""
+        begun = time.perf_counter()
+        self.notify(Event(self.info.id, name, "begin", detail))
+        try:
+            yield
+        except BaseException as error:
+            error.add_note(f"at step {name}")
+            self.notify(Event(self.info.id, name, "failed", detail, time.perf_counter() - begun))
+            raise
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - begun, 6)
+        self.notify(Event(self.info.id, name, "end", detail, time.perf_counter() - begun))
+
+
+class Pipeline:
+    """The eight verbs as typed methods, and `run`, which makes a report of them.
+
+    Without `plugins` it uses what is installed; with `plugins`, a mapping of `verb.name` to an instance, a
+    class or `module:Class`, exactly those, and discovers nothing. `config` is a `Config`, a folder or file to
+    find `trainer.toml` from, or a mapping of tables; without it, `trainer.toml` is looked for from here up.
+    `observers` are called with each `Event` of a run; one that fails is logged and passed over.
+
+    A pipeline may be used by many threads at once. Close it, or use it in a `with`, to close its stores.
+    """
+
+    def __init__(
+        self,
+        plugins: Mapping[str, Any] | None = None,
+        config: Config | Mapping[str, Any] | str | Path | None = None,
+        *,
+        observers: Sequence[Callable[[Event], None]] = (),
+    ) -> None:
+        self.config = _config(config)
+        self.settings: Settings = self.config.pipeline
+        self.plugins = (
+            Plugins.discovered(self.config) if plugins is None else Plugins.given(plugins, self.config)
+        )
+        self._observers = tuple(observers)
+        self._stores: dict[str, DataStore] = {}
+        self._lock = threading.Lock()
+
+    # The verbs
+
+    def retrieve(self, query: Query) -> RetrievalResult:
+        """Fetch what `query` asks of `query.source`. Raises `RetrievalError`, or what the source raises."""
+        return self.plugins.call("retrieve", query.source, RetrievalResult, query=query)
+
+    def open_store(self, url: str = "") -> DataStore:
+        """The store at `url` (empty: the configured one), opened once, shared until the pipeline closes."""
+        url = url or self.settings.store
+        with self._lock:
+            if url not in self._stores:
+                self._stores[url] = self.plugins.call("store", routing.scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
+            return self._stores[url]
+
+    def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo | None = None) -> list[Finding]:
+        """What all guards find in `segments`. Raises `GuardFailed` if one of them fails."""
+        info = run or RunInfo("", level=self.settings.level)
+        try:
+            answers = self.plugins.call_all("secure", stage=stage, segments=segments, run=info)
+            found = [finding for answer in answers for finding in answer]
+            wrong = next((finding for finding in found if not isinstance(finding, Finding)), None)
+            if wrong is not None:
+                raise TypeError(f"a guard answered with a {type(wrong).__name__} among its findings")
+        except Exception as error:
+            if isinstance(error, ConfigError | UnknownPlugin):
+                raise
+            short = told(error)
+            raise GuardFailed(
+                f"a guard failed at stage {stage}, so nothing passes: {short.problem}",
+                short.remedy or "Mend it, or switch it off in [plugins] disable.",
+            ) from error
+        return found
+
+    def compose(self, brief: Brief) -> Prompt:
+        """A prompt of instruction, contexts and records, in the way `brief.strategy` names."""
+        return self.plugins.call("compose", brief.strategy, Prompt, brief=brief)
+
+    def complete(self, request: CompletionRequest) -> CompletionResult:
+        """The whole answer of `request.model`. Raises `Truncated` for one that ends before its end."""
+        name = routing.provider(request.model, self.plugins.names("complete"))
+        result = self.plugins.call("complete", name, CompletionResult, request=request)
+        if result.finish != "stop":
+            raise Truncated(
+                f"{request.model} ended its answer early ({result.finish})",
+                "Nothing was written. Ask for less, or raise the model's limit.",
+                partial=result.content,
+            )
+        if not result.content.strip():
+            raise CompletionError(f"{request.model} answered with nothing", "Try again, or another model.")
+        return result
+
+    def convert(self, document: Document, to: str) -> Document:
+        """`document` in another format, by the shortest chain of edges. Raises `ConversionError`."""
+        target = routing.format_of(to)
+        for edge in routing.chain(self.plugins.names("convert"), document.format, target):
+            document = self.plugins.call(
+                "convert", edge, Document, document=document, to=edge.partition("-to-")[2]
+            )
+        return document
+
+    def embed(self, texts: Sequence[str], model: str) -> Any:
+        """A float32 matrix of shape (texts, dimensions)."""
+        name = routing.provider(model, self.plugins.names("embed"))
+        return self.plugins.call("embed", name, object, texts=texts, model=model)
+
+    def analyze(self, name: str, /, *, store: str = "", **options: Any) -> Analysis:
+        """The answer of the analysis `name` on the store at the URL `store` (empty: the configured one)."""
+        return self.plugins.call(
+            "analyze", name, Analysis, question=Question(name, options), store=self.open_store(store)
+        )
+
+    # A run
+
+    def run(
+        self,
+        instruction: str | Path | Instruction,
+        params: Mapping[str, Any] | None = None,
+        *,
+        to: Sequence[str] = (),
+        model: str | Sequence[str] = "",
+        on_text: Callable[[str], None] | None = None,
+    ) -> Report:
+        """Make the report that `instruction` describes and write it below the output folder.
+
+        `params` fill the instruction's variables. `to` names formats beside Markdown, and `model` one model
+        or several in order of preference; without them the instruction's, then the configured ones are taken.
+        `on_text` is called with each piece of the answer as it arrives. Any error leaves no file behind.
+        """
+        run = self._begin(instruction, params, to, model)
+        self._guard(
+            run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in run.params.items()]
+        )
+        records = self._gather(run)
+        prompt, _ = self._prompt(run, records)
+        answer = self._answer(run, prompt, on_text)
+        return self._publish(run, prompt, answer)
+
+    #: The older name of `run`.
+    generate_report = run
+
+    def preview(
+        self,
+        instruction: str | Path | Instruction,
+        params: Mapping[str, Any] | None = None,
+        *,
+        to: Sequence[str] = (),
+        model: str | Sequence[str] = "",
+    ) -> Preview:
+        """What `run` would send to which model, without asking a model, storing or writing anything."""
+        run = self._begin(instruction, params, to, model)
+        run.dry = True
+        self._guard(
+            run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in run.params.items()]
+        )
+        records = self._gather(run)
+        prompt, contexts = self._prompt(run, records)
+        return Preview(
+            run.title,
+            prompt,
+            run.models,
+            run.formats,
+            sources_of(prompt),
+            contexts,
+            run.findings,
+            run.warnings,
+        )
+
+    def stream(
+        self, instruction: str | Path | Instruction, params: Mapping[str, Any] | None = None, **options: Any
+    ) -> Stream:
+        """As `run`, yielding the answer's text as it arrives and the `Report` last.
+
+        Closing the iterator stops the run at the next piece of text; nothing is written then.
+        """
+        from trainer.streaming import Stream
+
+        return Stream(lambda on_text: self.run(instruction, params, on_text=on_text, **options))
+
+    @property
+    def aio(self) -> AsyncPipeline:
+        """The same methods for asyncio hosts: each is awaited, none blocks the loop."""
+        from trainer.aio import AsyncPipeline
+
+        return AsyncPipeline(self)
+
+    def find_run(self, reference: str) -> StoredData | None:
+        """The run record of a run's id, or of a report's file (by its contents, or else by its path)."""
+        store = self.open_store()
+        if found := store.query(source=RUNS, prefix=f"{RUNS}:{reference}:", limit=1):
+            return found[0]
+        path = Path(reference)
+        if not path.is_file():
+            return None
+        digest, place = sha256(path.read_bytes()), str(path.resolve())
+        moved = None
+        for record in store.query(source=RUNS):
+            outputs = record.data["outputs"].values()
+            if any(output["sha256"] == digest for output in outputs):
+                return record
+            if moved is None and any(str(self.config.root / output["path"]) == place for output in outputs):
+                moved = record
+        return moved
+
+    def keep(self, query: Query, result: RetrievalResult) -> StoredData:
+        """Store what a query brought, under `source:subject:YYYYMMDD`, with its lineage as metadata."""
+        record = self._record(query, result)
+        return self.open_store().store(
+            record.key, record.data, source=record.source, metadata=record.metadata
+        )
+
+    def close(self) -> None:
+        """Close every store that was opened."""
+        with self._lock:
+            while self._stores:
+                self._stores.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The steps of a run
+
+    def _begin(
+        self,
+        instruction: str | Path | Instruction,
+        params: Mapping[str, Any] | None,
+        to: Sequence[str],
+        model: str | Sequence[str],
+    ) -> Run:
+        """Everything that can be found wrong before any work is done, is found here."""
+        chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
+        values = chosen.resolve(params or {})
+        named = (model,) if isinstance(model, str) and model else tuple(model)
+        models = tuple(Template(name).fill(values) for name in named or chosen.models or self.settings.models)
+        formats = dict.fromkeys(
+            routing.format_of(name) for name in to or chosen.formats or self.settings.formats
+        )
+        for name in formats:
+            routing.chain(self.plugins.names("convert"), "markdown", name)
+        for need in chosen.data.values():
+            self.plugins.entry("retrieve", need.source)
+        identity = f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        info = RunInfo(identity, chosen.name, self.settings.level)
+        return Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._notify)
+
+    def _gather(self, run: Run) -> dict[str, StoredData]:
+        """Each record that is needed: the stored one if it is fresh enough, else retrieved and stored."""
+        needs = list(run.instruction.data.values())
+
+        def record(need: Need) -> StoredData | None:
+            query = Query(need.source, fill_values(need.params, run.params))
+            return self._stored(query, need.max_age) or self._fetch(run, need, query)
+
+        if len(needs) < 2:
+            found = [record(need) for need in needs]
+        else:
+            with ThreadPoolExecutor(min(8, len(needs)), thread_name_prefix="trainer-retrieve") as pool:
+                found = list(pool.map(record, needs))
+        return {need.name: item for need, item in zip(needs, found, strict=True) if item is not None}
+
+    def _stored(self, query: Query, max_age: float | None) -> StoredData | None:
+        """The newest record of the same query, if it is not older than `max_age` seconds."""
+        if max_age is None:
+            return None
+        found = self.open_store().query({"metadata.query": query.fingerprint}, limit=1)
+        return found[0] if found and (now() - found[0].updated_at).total_seconds() <= max_age else None
+
+    def _fetch(self, run: Run, need: Need, query: Query) -> StoredData | None:
+        try:
+            with run.step("retrieve", need.name):
+                result = self.retrieve(query)
+        except Exception as error:
+            if not need.optional:
+                raise
+            run.warnings.append(f"{need.name} is left out: {_first_line(error)}")
+            return None
+        self._guard(
+            run, Stage.DATA, [Segment("\n".join(_texts(result.data)), "data", "untrusted", need.name)]
+        )
+        with run.step("store", need.name):
+            return self._record(query, result) if run.dry else self.keep(query, result)
+
+    def _record(self, query: Query, result: RetrievalResult) -> StoredData:
+        """A result as the record it would be stored as; version 0 says that it is not."""
+        key = f"{result.source}:{result.subject or query.subject}:{result.retrieved_at:%Y%m%d}"
+        metadata = {
+            **result.metadata,
+            "query": query.fingerprint,
+            "url": result.url,
+            "raw_hash": result.raw_hash,
+            "retrieved_at": result.retrieved_at.isoformat(),
+            "cached": result.cached,
+        }
+        return StoredData(
+            key, result.data, result.source, 0, result.retrieved_at, result.retrieved_at, metadata
+        )
+
+    def _prompt(self, run: Run, records: dict[str, StoredData]) -> tuple[Prompt, list[Context]]:
+        with run.step("compose"):
+            contexts = self._contexts(run)
+            strategy = run.instruction.strategy or self.settings.strategy
+            prompt = self.compose(Brief(run.instruction, run.params, contexts, records, strategy))
+        segments = [
+            Segment(
+                message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt"
+            )
+            for message in prompt.messages
+        ]
+        self._guard(run, Stage.PROMPT, segments)
+        return prompt, contexts
+
+    def _contexts(self, run: Run) -> list[Context]:
+        """Declared contexts must exist; one that an old instruction only mentions may be missing."""
+        folder = self.config.root / self.settings.context
+        declared = run.instruction.contexts
+        if declared is not None:
+            return load_contexts(folder, [Template(name).fill(run.params) for name in declared])
+        found = []
+        for reference in run.instruction.references:
+            try:
+                found += load_contexts(folder, [reference])
+            except InstructionError as error:
+                if self.settings.strict:
+                    raise
+                run.warnings.append(_first_line(error))
+        return list({context.path: context for context in found}.values())
+
+    def _answer(self, run: Run, prompt: Prompt, on_text: Callable[[str], None] | None) -> CompletionResult:
+        """The answer of the first model that gives one; those that failed before it become warnings."""
+        for position, model in enumerate(run.models, 1):
+            request = CompletionRequest(model, prompt, dict(run.instruction.params), on_text=on_text)
+            try:
+                with run.step("complete", model):
+                    answer = self.complete(request)
+                break
+            except TrainerError as error:
+                if position == len(run.models) or error.exit_code == Blocked.exit_code:
+                    raise
+                run.warnings.append(f"{model} was passed over: {_first_line(error)}")
+        self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])
+        return answer
+
+    def _publish(self, run: Run, prompt: Prompt, answer: CompletionResult) -> Report:
+        """Convert, write the files, each whole, and put the run into the store."""
+        created = now()
+        report = Report(
+            id=run.info.id,
+            title=run.title,
+            text=answer.content,
+            instruction=str(run.instruction.path),
+            params=run.params,
+            model=answer.model,
+            created_at=created,
+            prompt_hash=prompt.hash,
+            sources=sources_of(prompt),
+            findings=run.findings,
+            warnings=run.warnings,
+            tokens=answer.tokens_used,
+            cost=answer.cost,
+            seconds=run.seconds,
+        )
+        document = Document(answer.content, "markdown", front_matter(report, answer))
+        documents = {"json": snapshot(report, prompt), "markdown": document}
+        for name in run.formats:
+            if name not in documents:
+                with run.step("convert", name):
+                    documents[name] = self.convert(document, name)
+        pages = [
+            (name, page)
+            for name, page in documents.items()
+            if isinstance(page.content, str) and name not in ("json", "markdown")
+        ]
+        self._guard(
+            run, Stage.RENDER, [Segment(page.text, "document", "untrusted", name) for name, page in pages]
+        )
+        folder = self.config.root / self.settings.output
+        stem = slug("-".join([run.instruction.name, *run.params.values(), f"{created:%Y%m%d}"]))
+        with run.step("write"):
+            sweep_parts(folder)
+            files = {
+                name: folder
+                / ("report" if name == "markdown" else name)
+                / f"{stem}.{routing.SUFFIXES.get(name, name)}"
+                for name in documents
+            }
+            contents = {files[name]: to_bytes(page) for name, page in documents.items()}
+            write_all(contents)
+            outputs = {
+                name: {"path": os.path.relpath(path, self.config.root), "sha256": sha256(contents[path])}
+                for name, path in files.items()
+            }
+        report = evolve(report, files=files, findings=run.findings, seconds=dict(run.seconds))
+        with run.step("record"):
+            key = f"{RUNS}:{run.info.id}:{created:%Y%m%d}"
+            self.open_store().store(key, run_record(report, prompt, answer, outputs), source=RUNS)
+        return report
+
+    def _guard(self, run: Run, stage: Stage, segments: Sequence[Segment]) -> None:
+        """Ask the guards and act on what they found: note it, or stop the run."""
+        if not segments:
+            return
+        with run.step("secure", stage):
+            found = self.secure(stage, segments, run.info)
+            actions = [
+                (finding, decide(finding, segments[finding.segment], self.settings.level))
+                for finding in found
+            ]
+            run.findings += [finding for finding, action in actions if action is not Action.ALLOW]
+            blocked = [finding for finding, action in actions if action is Action.BLOCK]
+            if blocked:
+                first = blocked[0]
+                origin = segments[first.segment].origin or stage
+                raise Blocked(
+                    f"guard '{first.guard}' stopped the run at stage {stage}, in {origin}: {first.message}",
+                    f"Change that text; `trainer secure FILE --stage {stage}` shows all.",
+                )
+
+    def _notify(self, event: Event) -> None:
+        for observer in self._observers:
+            try:
+                observer(event)
+            except Exception:
+                log.warning("an observer failed at %s %s", event.step, event.state, exc_info=True)
+
+
+def _config(config: Config | Mapping[str, Any] | str | Path | None) -> Config:
+    match config:
+        case None:
+            return Config.find()
+        case Config():
+            return config
+        case Mapping():
+            return Config(values=config)
+        case _:
+            path = Path(config)
+            return Config.load(path) if path.is_file() else Config.find(path)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for key, item in value.items():
+                yield str(key)
+                yield from _texts(item)
+        case list() | tuple():
+            for item in value:
+                yield from _texts(item)
+
+
+def _first_line(error: BaseException) -> str:
+    return (
+        error.problem
+        if isinstance(error, TrainerError)
+        else f"{type(error).__name__}: {error}".splitlines()[0]
+    )

@@ -1,0 +1,122 @@
+"""Settings from a table of TOML to an attrs class: every wrong one is named, nothing is guessed."""
+
+from __future__ import annotations
+
+import os
+import re
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
+
+import attrs
+
+from trainer.catalog import did_you_mean
+from trainer.errors import ConfigError, WrongSetting
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+T = TypeVar("T")
+
+
+def build(cls: type[T], table: Mapping[str, Any], who: str, where: str) -> T:
+    """An instance of the attrs class `cls` from a table; `who` and `where` are for the error.
+
+    Raises `WrongSetting` for a key that is not a field, a value of another type, one that a validator
+    refuses, and for a field without default that is missing; `ConfigError` for an unset `${VARIABLE}`.
+    """
+    if not attrs.has(cls):
+        if table:
+            raise WrongSetting(f"{who} takes no settings", f"Remove {', '.join(table)} from {where}.")
+        return cls()
+    attrs.resolve_types(cls)
+    fields = {field.alias or field.name: field for field in attrs.fields(cls) if field.init}
+    for key in table:
+        if key not in fields:
+            known = ", ".join(fields) or "none"
+            raise WrongSetting(
+                f"{who} has no setting '{key}'{did_you_mean(key, fields)}",
+                f"Mend {where}. Known settings: {known}.",
+            )
+    values = {}
+    for key, value in table.items():
+        try:
+            values[key] = _fit(interpolate(value, f"{where}: {key}"), fields[key].type)
+        except TypeError as error:
+            raise WrongSetting(
+                f"{who}: setting '{key}' must be {error}, not {value!r}", f"Mend {where}."
+            ) from None
+    missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in values]
+    if missing:
+        raise WrongSetting(
+            f"{who} needs a setting for {', '.join(missing)}", f"Add {missing[0]} = … to {where}."
+        )
+    try:
+        return cast(T, cls(**values))
+    except (TypeError, ValueError) as error:
+        raise WrongSetting(
+            f"{who} refuses its settings: {error.args[0] if error.args else error}", f"Mend {where}."
+        ) from error
+
+
+def interpolate(value: Any, where: str) -> Any:
+    """`value` with each `${NAME}` in its texts taken from the environment, at any depth."""
+    if isinstance(value, str):
+
+        def replace(match: re.Match[str]) -> str:
+            if match[1] not in os.environ:
+                raise ConfigError(
+                    f"{where} needs the environment variable {match[1]}, which is not set",
+                    f"Run `export {match[1]}=…` first.",
+                )
+            return os.environ[match[1]]
+
+        return VARIABLE.sub(replace, value)
+    if isinstance(value, Mapping):
+        return {key: interpolate(item, where) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolate(item, where) for item in value]
+    return value
+
+
+def _fit(value: Any, kind: Any) -> Any:
+    """`value` as `kind`; `TypeError` with the words for what it should be."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any or kind is None:
+        return value
+    if origin in (Union, types.UnionType):
+        for choice in arguments:
+            try:
+                return _fit(value, choice)
+            except TypeError:
+                continue
+        raise TypeError(" or ".join(_word(choice) for choice in arguments if choice is not types.NoneType))
+    if origin is Literal:
+        if value not in arguments:
+            raise TypeError(f"one of {', '.join(map(str, arguments))}")
+        return value
+    if origin in (list, tuple, Sequence):
+        if not isinstance(value, list):
+            raise TypeError(_word(kind))
+        items = [_fit(item, arguments[0]) for item in value]
+        return tuple(items) if origin is tuple else items
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise TypeError(_word(kind))
+        return {key: _fit(item, arguments[1]) for key, item in value.items()}
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(kind, type) or not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(_word(kind))
+    return value
+
+
+def _word(kind: Any) -> str:
+    words = {str: "text", int: "an integer", float: "a number", bool: "true or false", Path: "a path"}
+    if kind in words:
+        return words[kind]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (list, tuple, Sequence):
+        return f"a list ({_word(arguments[0])} each)"
+    return "a table" if origin in (dict, Mapping) else getattr(kind, "__name__", str(kind))

@@ -1,0 +1,176 @@
+"""trainer.toml: found, read, interpolated, changed, and made from the older layout."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from trainer import Config
+from trainer.config import HIDDEN, set_value
+from trainer.config_import import SECTIONS, import_config
+from trainer.errors import ConfigError, WrongSetting
+
+
+def test_the_file_is_found_by_walking_up(tmp_path: Path) -> None:
+    (tmp_path / "trainer.toml").write_text('[pipeline]\nmodel = "a/b"\n')
+    deep = tmp_path / "x" / "y"
+    deep.mkdir(parents=True)
+    found = Config.find(deep)
+    assert (found.root, found.pipeline.models) == (tmp_path.resolve(), ("a/b",))
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert Config(root=tmp_path).pipeline.level == "moderate"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[pipeline]\nmodle = 1", "has no setting 'modle' (did you mean 'model'?)"),
+        ('[pipeline]\nlevel = "lax"', "must be one of strict, moderate, permissive"),
+        ("[pipeline]\nformats = 3", "must be a list (text each)"),
+        ("[pipeline]\nmodel = 3", "must be text or a list (text each)"),
+        ("pipeline = 3", "'pipeline' in"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "trainer.toml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        _ = Config.find(tmp_path).pipeline
+    assert problem in caught.value.problem
+
+
+def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "trainer.toml").write_text("[pipeline\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        Config.find(tmp_path)
+
+
+def test_a_variable_is_read_when_the_value_is_used_and_missing_only_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = Config(
+        values={"pipeline": {"store": "sqlite:///${WHERE_IT_IS}/x.db"}, "sec": {"key": "${NEVER_SET_KEY}"}}
+    )
+    with pytest.raises(ConfigError, match="WHERE_IT_IS"):
+        _ = config.pipeline
+    monkeypatch.setenv("WHERE_IT_IS", "/data")
+    assert config.pipeline.store == "sqlite:////data/x.db"
+
+
+def test_what_is_shown_holds_no_secret() -> None:
+    config = Config(
+        values={
+            "sec": {"api_key": "s3cret", "password": "${PASSWORD}", "token_list": ["s3cret"]},
+            "pipeline": {"store": "postgresql://me:s3cret@host/db"},
+        }
+    )
+    shown = json.dumps(config.shown())
+    assert "s3cret" not in shown
+    assert config.shown()["sec"]["password"] == "${PASSWORD}"
+    assert f"me:{HIDDEN}@host" in shown
+
+
+def test_a_value_is_set_and_the_comments_stay(tmp_path: Path) -> None:
+    path = tmp_path / "trainer.toml"
+    path.write_text('# mine\n[pipeline]\nmodel = "a/b" # for now\n\n[sec]\nrate = 8\n')
+    set_value(path, "pipeline.model", "c/d")
+    set_value(path, "sec.rate", "4.5")
+    set_value(path, "pipeline.formats", '["html"]')
+    set_value(path, '"markdown-to-html".theme', "plain")
+    text = path.read_text()
+    assert "# mine" in text
+    assert "# for now" in text
+    values = tomllib.loads(text)
+    assert values["pipeline"] == {"model": "c/d", "formats": ["html"]}
+    assert values["sec"] == {"rate": 4.5}
+    assert values["markdown-to-html"] == {"theme": "plain"}
+
+
+def test_a_key_without_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="names no table"):
+        set_value(tmp_path / "trainer.toml", "model", "x")
+
+
+OLD = """
+prompt_manager: {context_dir: information/context, composition_strategy: hierarchical, cache_enabled: true}
+llm_provider: {default_provider: openai, model: gpt-4o, api_key: sk-very-secret, temperature: 0.2}
+data_store: {type: sqlite, database_path: data/trainer.db}
+data_retriever:
+  yahoo_finance: {timeout: 15}
+  sec_edgar: {user_agent: "Jane Doe jane@example.org", api_token: hidden-token}
+data_etl: {schedule: "0 5 * * *"}
+format_converter: {default_format: html, output_dir: out}
+test_agent: {threshold: 0.8}
+prompt_security: {strict_mode: true, max_length: 20000}
+analytics: {enabled: true}
+vector_store: {dimension: 384}
+app_builder: {framework: flask}
+extras: {colour: red}
+"""
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_the_older_configuration_is_taken_over_and_the_rest_is_listed(tmp_path: Path, form: str) -> None:
+    import yaml
+
+    file = tmp_path / f"config.{form}"
+    file.write_text(OLD if form == "yaml" else json.dumps(yaml.safe_load(OLD)))
+    text, left = import_config(file)
+    values = tomllib.loads(text)
+    assert values["pipeline"] == {
+        "context": "information/context", "strategy": "hierarchical", "model": "openai/gpt-4o",
+        "store": "sqlite:///data/trainer.db", "formats": ["html"], "output": "out", "level": "strict",
+    }  # fmt: skip
+    assert values["patterns"] == {"max_length": 20000}
+    assert values["yahoo"] == {"timeout": 15}
+    assert values["sec"] == {"user_agent": "Jane Doe jane@example.org"}
+    assert "sk-very-secret" not in text + "".join(left)
+    assert "hidden-token" not in text + "".join(left)
+    named = [line.partition(":")[0] for line in left]
+    assert "llm_provider.api_key" in named
+    assert "data_retriever.sec_edgar.api_token" in named
+    assert "extras.colour" in named
+    # Each setting of each section is either taken over or listed.
+    assert {name.partition(".")[0] for name in named} >= {
+        "data_etl",
+        "test_agent",
+        "analytics",
+        "vector_store",
+        "app_builder",
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "url"),
+    [
+        (
+            "{type: postgres, host: db, port: 5433, database: t, user: me, password: pw}",
+            "postgresql://me:${DATABASE_PASSWORD}@db:5433/t",
+        ),
+        ("{backend: mongodb, connection_string: 'mongodb://h/t'}", "mongodb://h/t"),
+        ("{type: redis}", "redis://localhost/"),
+        ("{path: x.db}", "sqlite:///x.db"),
+    ],
+)
+def test_stores_become_urls(tmp_path: Path, section: str, url: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"data_store: {section}\n")
+    assert tomllib.loads(import_config(tmp_path / "config.yaml")[0])["pipeline"]["store"] == url
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "a: [", "other: 1", "\x00"])
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="Nothing was written"):
+        import_config(tmp_path / "config.yaml")
+
+
+def test_every_section_of_the_older_layout_is_known() -> None:
+    assert len(set(SECTIONS)) == 11
+
+
+def test_a_wrong_setting_is_a_configuration_error() -> None:
+    assert issubclass(WrongSetting, ConfigError)
