@@ -40,9 +40,7 @@ class Environment:
             "--offline",
             "--quiet",
         ]
-        subprocess.run(
-            [*map(str, command), *map(str, projects)], check=True, env={**os.environ, "PYTHONPATH": ""}
-        )
+        subprocess.run([*map(str, command), *map(str, projects)], check=True, env={**os.environ, "PYTHONPATH": ""})
 
     def trainer(self, *words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run `trainer` in this environment."""
@@ -65,8 +63,7 @@ def write_distribution(
     (folder / "src" / module).mkdir(parents=True)
     (folder / "src" / module / "__init__.py").write_text(code)
     groups = "\n".join(
-        f'[project.entry-points."{group}"]\n'
-        + "\n".join(f'"{key}" = "{value}"' for key, value in entries.items())
+        f'[project.entry-points."{group}"]\n' + "\n".join(f'"{key}" = "{value}"' for key, value in entries.items())
         for group, entries in points.items()
     )
     (folder / "pyproject.toml").write_text(
@@ -91,9 +88,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "information" / "context").mkdir()
     (tmp_path / "information" / "data").mkdir()
     (tmp_path / "trainer.toml").write_text("[pipeline]\n")
-    (tmp_path / "information/context/background.md").write_text(
-        "# Background\n\nRevenue is what customers paid.\n"
-    )
+    (tmp_path / "information/context/background.md").write_text("# Background\n\nRevenue is what customers paid.\n")
     (tmp_path / "information/data/ACME.json").write_text(
         '{"entity": "Acme", "facts": [{"metric": "revenue", "label": "Revenue", "unit": "USD",'
         ' "start": "2024-01-01", "end": "2024-12-31", "value": 1200}]}'

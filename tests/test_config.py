@@ -29,7 +29,7 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[pipeline]\nmodle = 1", "has no setting 'modle' (did you mean 'model'?)"),
+        ("[pipeline]\nmodle = 1", "unknown key modle (did you mean 'model'?)"),
         ('[pipeline]\nlevel = "lax"', "must be one of strict, moderate, permissive"),
         ("[pipeline]\nformats = 3", "must be a list (text each)"),
         ("[pipeline]\nmodel = 3", "must be text or a list (text each)"),
@@ -52,9 +52,7 @@ def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_variable_is_read_when_the_value_is_used_and_missing_only_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    config = Config(
-        values={"pipeline": {"store": "sqlite:///${WHERE_IT_IS}/x.db"}, "sec": {"key": "${NEVER_SET_KEY}"}}
-    )
+    config = Config(values={"pipeline": {"store": "sqlite:///${WHERE_IT_IS}/x.db"}, "sec": {"key": "${NEVER_SET_KEY}"}})
     with pytest.raises(ConfigError, match="WHERE_IT_IS"):
         _ = config.pipeline
     monkeypatch.setenv("WHERE_IT_IS", "/data")

@@ -170,9 +170,7 @@ def test_a_convenience_translation_does_not_hide_the_currency_of_the_accounts() 
 def test_a_tag_that_changed_over_the_years_is_followed_and_named() -> None:
     old = [row(1, "2016-01-01", "2016-12-31", "2017-02-01"), row(2, "2017-01-01", "2017-12-31", "2018-02-01")]
     new = [row(3, "2018-01-01", "2018-12-31", "2019-02-01")]
-    facts = made(
-        {"SalesRevenueNet": {"USD": old}, "RevenueFromContractWithCustomerExcludingAssessedTax": {"USD": new}}
-    )
+    facts = made({"SalesRevenueNet": {"USD": old}, "RevenueFromContractWithCustomerExcludingAssessedTax": {"USD": new}})
     assert [(fact["fy"], fact["value"], fact["tag"][:5]) for fact in facts] == [
         (2016, 1, "Sales"),
         (2017, 2, "Sales"),

@@ -55,14 +55,10 @@ class Raises:
 
 
 @pytest.fixture(scope="module")
-def environment(
-    environments: Callable[[], Environment], tmp_path_factory: pytest.TempPathFactory
-) -> Environment:
+def environment(environments: Callable[[], Environment], tmp_path_factory: pytest.TempPathFactory) -> Environment:
     folder = tmp_path_factory.mktemp("toys")
     wrong = {
-        "trainer.retrieve": {
-            name.lower(): f"toy_wrong:{name}" for name in ("Wrong", "Silent", "Misfit", "Raises")
-        }
+        "trainer.retrieve": {name.lower(): f"toy_wrong:{name}" for name in ("Wrong", "Silent", "Misfit", "Raises")}
     }
     made = environments()
     made.install(
@@ -132,9 +128,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_distribution_to_in
     assert "retrieve 'file' is disabled" in disabled.stderr
 
 
-def test_two_distributions_with_one_name_conflict_only_when_it_is_used(
-    environment: Environment, project: Path
-) -> None:
+def test_two_distributions_with_one_name_conflict_only_when_it_is_used(environment: Environment, project: Path) -> None:
     words = ("retrieve", "shared", "currency=EUR", "--no-store", "--json")
     clash = environment.trainer(*words, cwd=project)
     assert clash.returncode == 2
@@ -150,9 +144,9 @@ def test_two_distributions_with_one_name_conflict_only_when_it_is_used(
 @pytest.mark.parametrize(
     ("table", "problem", "remedy"),
     [
-        ("rat = 1", "has no setting 'rat' (did you mean 'rate'?)", "Known settings: rate, loud."),
-        ('rate = "high"', "setting 'rate' must be a number, not 'high'", "Mend [rates]"),
-        ("loud = 1", "setting 'loud' must be true or false, not 1", "Mend [rates]"),
+        ("rat = 1", "unknown key rat (did you mean 'rate'?)", "Known settings: rate, loud."),
+        ('rate = "high"', "rate must be a number, not 'high'", "Mend [rates]"),
+        ("loud = 1", "loud must be true or false, not 1", "Mend [rates]"),
         (
             'rate = "${NOT_SET_ANYWHERE}"',
             "needs the environment variable NOT_SET_ANYWHERE",

@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from trainer.errors import PathRefused
 from trainer.paths import confine, sweep_parts, write_all, write_atomic
 
-pieces = st.sampled_from(
-    ["..", ".", "a", "b", "~", "/", "\\", "C:", "\0", "…", "link", "a/..", "//", "é", "．．"]
-)
+pieces = st.sampled_from(["..", ".", "a", "b", "~", "/", "\\", "C:", "\0", "…", "link", "a/..", "//", "é", "．．"])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,11 +13,34 @@ from typing import Any
 import pytest
 
 from trainer import (
-    Brief, CompletionRequest, CompletionResult, DataStore, Document, Event, Finding, Message, Pipeline, Prompt, Query,
-    Report, RetrievalResult, RunInfo, Segment, Stage, hookimpl, plugin,
+    Brief,
+    CompletionRequest,
+    CompletionResult,
+    DataStore,
+    Document,
+    Event,
+    Finding,
+    Message,
+    Pipeline,
+    Prompt,
+    Query,
+    Report,
+    RetrievalResult,
+    RunInfo,
+    Segment,
+    Stage,
+    hookimpl,
+    plugin,
 )  # fmt: skip
 from trainer.errors import (
-    Blocked, CompletionError, ConversionError, InstructionError, PathRefused, TrainerError, Truncated, UnknownPlugin,
+    Blocked,
+    CompletionError,
+    ConversionError,
+    InstructionError,
+    PathRefused,
+    TrainerError,
+    Truncated,
+    UnknownPlugin,
 )  # fmt: skip
 from trainer.instruction import split_front_matter
 from trainer.lineage import sha256
@@ -91,9 +114,7 @@ class Down:
 class Html:
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
-        return Document(
-            f"<h1>{document.metadata['title']}</h1><pre>{document.text}</pre>", "html", document.metadata
-        )
+        return Document(f"<h1>{document.metadata['title']}</h1><pre>{document.text}</pre>", "html", document.metadata)
 
 
 @plugin
@@ -125,12 +146,8 @@ def make(tmp_path: Path) -> Make:
     (tmp_path / "figures.md").write_text(INSTRUCTION)
     (tmp_path / "trainer.toml").write_text('[pipeline]\nstore = "memory:"\nmodel = "fake/one"\n')
 
-    def build(
-        settings: str = "", observers: Sequence[Callable[[Event], None]] = (), **plugins: Any
-    ) -> Pipeline:
-        (tmp_path / "trainer.toml").write_text(
-            f'[pipeline]\nstore = "memory:"\nmodel = "fake/one"\n{settings}'
-        )
+    def build(settings: str = "", observers: Sequence[Callable[[Event], None]] = (), **plugins: Any) -> Pipeline:
+        (tmp_path / "trainer.toml").write_text(f'[pipeline]\nstore = "memory:"\nmodel = "fake/one"\n{settings}')
         given: dict[str, Any] = {
             "retrieve.numbers": Numbers(), "store.memory": Memory(), "compose.sequential": Plain(), "complete.fake": Model(),
             "convert.markdown-to-html": Html(),
@@ -163,9 +180,7 @@ def test_a_run_writes_the_report_its_data_and_each_format_and_says_where(make: M
     assert "ACME: figures" in report.files["html"].read_text()
 
 
-def test_lineage_leads_from_any_written_file_to_the_record_and_its_address(
-    make: Make, tmp_path: Path
-) -> None:
+def test_lineage_leads_from_any_written_file_to_the_record_and_its_address(make: Make, tmp_path: Path) -> None:
     pipeline = make()
     report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["html"])
     for reference in (report.id, *map(str, report.files.values())):
@@ -216,9 +231,7 @@ def test_data_is_asked_for_again_only_when_it_is_older_than_allowed(
     assert source.asked == asked
 
 
-def test_optional_data_that_fails_becomes_a_warning_and_required_data_an_error(
-    make: Make, tmp_path: Path
-) -> None:
+def test_optional_data_that_fails_becomes_a_warning_and_required_data_an_error(make: Make, tmp_path: Path) -> None:
     @plugin
     class Gone:
         @hookimpl
@@ -307,9 +320,7 @@ def test_conversions_are_chained_along_the_shortest_way(make: Make, tmp_path: Pa
         def convert(self, document: Document, to: str) -> Document:
             return Document(b"%PDF-" + document.text.encode(), "pdf", document.metadata)
 
-    report = make(**{"convert__html-to-pdf": Pdf()}).run(
-        tmp_path / "figures.md", {"TICKER": "ACME"}, to=["pdf"]
-    )
+    report = make(**{"convert__html-to-pdf": Pdf()}).run(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["pdf"])
     assert report.files["pdf"].read_bytes().startswith(b"%PDF-<h1>ACME")
 
 
@@ -325,9 +336,7 @@ def test_a_parameter_is_never_filled_twice(make: Make, tmp_path: Path) -> None:
     assert prompt.messages[0].text.endswith("Say {B} and {A}.\n")
 
 
-@pytest.mark.parametrize(
-    "name", ["../secret.md", "/etc/passwd", "~/x.md", "a/../../secret.md", "link.md", "C:\\x.md"]
-)
+@pytest.mark.parametrize("name", ["../secret.md", "/etc/passwd", "~/x.md", "a/../../secret.md", "link.md", "C:\\x.md"])
 def test_no_context_leads_out_of_its_folder(make: Make, tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.md").write_text("secret")
     pipeline = make()
@@ -337,9 +346,7 @@ def test_no_context_leads_out_of_its_folder(make: Make, tmp_path: Path, name: st
         pipeline.run(tmp_path / "figures.md")
 
 
-def test_an_old_instruction_finds_its_contexts_by_name_and_warns_of_missing_ones(
-    make: Make, tmp_path: Path
-) -> None:
+def test_an_old_instruction_finds_its_contexts_by_name_and_warns_of_missing_ones(make: Make, tmp_path: Path) -> None:
     (tmp_path / "figures.md").write_text("# Old\n\nRead `background.md` and 02-backgrund.md first.\n")
     preview = make().preview(tmp_path / "figures.md")
     assert [context.name for context in preview.contexts] == ["background.md"]
@@ -370,10 +377,7 @@ def test_closing_a_stream_stops_the_run_and_writes_nothing(make: Make, tmp_path:
     assert next(stream) == "word "
     stream.close()
     deadline = time.monotonic() + 5
-    while (
-        any(thread.name == "trainer-stream" for thread in threading.enumerate())
-        and time.monotonic() < deadline
-    ):
+    while any(thread.name == "trainer-stream" for thread in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not any(thread.name == "trainer-stream" for thread in threading.enumerate())
     assert written(tmp_path) == []

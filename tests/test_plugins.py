@@ -174,7 +174,7 @@ def test_a_setting_without_default_is_asked_for() -> None:
         def retrieve(self, query: Query) -> RetrievalResult:
             return RetrievalResult(self.identity, "needy")
 
-    with pytest.raises(WrongSetting, match="needs a setting for identity"):
+    with pytest.raises(WrongSetting, match="identity is missing"):
         Pipeline({"retrieve.needy": Needy}, {}).retrieve(Query("needy"))
 
 

@@ -78,9 +78,7 @@ class Config:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise ConfigError(
-                f"cannot read {path}: {error}", "Mend the file; see `trainer config path`."
-            ) from error
+            raise ConfigError(f"cannot read {path}: {error}", "Mend the file; see `trainer config path`.") from error
         return cls(root=path.resolve().parent, path=path.resolve(), values=values)
 
     @property

@@ -43,9 +43,7 @@ def import_config(file: Path) -> tuple[str, list[str]]:
     try:
         values = yaml.safe_load(file.read_text(encoding="utf-8-sig"))  # YAML reads JSON too
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"cannot read {file}: {' '.join(str(error).split())}", "Nothing was written."
-        ) from error
+        raise ConfigError(f"cannot read {file}: {' '.join(str(error).split())}", "Nothing was written.") from error
     if not isinstance(values, dict) or not any(section in values for section in SECTIONS):
         raise ConfigError(f"{file} has none of the sections {', '.join(SECTIONS)}", "Nothing was written.")
     settings = dict(_leaves(values))
@@ -117,9 +115,7 @@ def _rename(name: str, value: Any, found: dict[str, Any], left: list[str]) -> No
     section, *rest = name.split(".")
     if name in RENAMED:
         target = RENAMED[name]
-        found.setdefault(
-            target, [value] if target == "pipeline.formats" and isinstance(value, str) else value
-        )
+        found.setdefault(target, [value] if target == "pipeline.formats" and isinstance(value, str) else value)
     elif section == "data_retriever" and len(rest) > 1:
         *_, source, key = rest
         if SECRET.search(key) and not str(value).startswith("${"):

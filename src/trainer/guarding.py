@@ -40,9 +40,7 @@ def decide(finding: Finding, segment: Segment, level: Level) -> Action:
 
 def verdict(findings: Iterable[Finding], segments: Sequence[Segment], level: Level) -> Action:
     """The hardest action over all findings."""
-    return max(
-        (decide(finding, segments[finding.segment], level) for finding in findings), default=Action.ALLOW
-    )
+    return max((decide(finding, segments[finding.segment], level) for finding in findings), default=Action.ALLOW)
 
 
 def explain(stage: Stage, level: Level) -> list[dict[str, str]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
+from attrs.converters import optional
 
 from trainer.errors import InstructionError
+from trainer.frontmatter import split_front_matter
+from trainer.settings import read
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 PLACEHOLDER = re.compile(rf"\{{\{{({NAME})\}}\}}|(\{{\{{)|\{{({NAME})\}}")
@@ -19,7 +23,6 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)$")
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-KEYS = {"title", "description", "input", "contexts", "data", "model", "output", "strategy", "params"}
 
 Type = Literal["text", "integer", "number", "boolean", "date"]
 
@@ -64,14 +67,18 @@ class Template:
         return PLACEHOLDER.sub(replace, self.text)
 
 
+def _as_texts(items: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(map(str, items))
+
+
 @frozen
 class Variable:
     """A declared variable of an instruction."""
 
     name: str
     description: str = ""
-    default: str | None = None
-    choices: tuple[str, ...] = ()
+    default: str | None = field(default=None, converter=optional(str))
+    choices: tuple[str, ...] = field(default=(), converter=_as_texts)
     type: Type = "text"
 
     def check(self, value: str) -> str | None:
@@ -139,9 +146,7 @@ class Instruction:
             *(text for need in self.data.values() for text in _texts(need.params)),
         ]
         found = {name: 0 for text in declared for name in Template(text).variables}
-        return (
-            found | self.body.variables | {name: 0 for name in self.input if name not in self.body.variables}
-        )
+        return found | self.body.variables | {name: 0 for name in self.input if name not in self.body.variables}
 
     @property
     def references(self) -> dict[str, int]:
@@ -161,9 +166,7 @@ class Instruction:
                 found.append((heading[2], len(heading[1]), []))
             elif found:
                 found[-1][2].append(line)
-        return tuple(
-            Section(title, "\n".join(lines).strip(), level) for title, level, lines in found if level > 1
-        )
+        return tuple(Section(title, "\n".join(lines).strip(), level) for title, level, lines in found if level > 1)
 
     def resolve(self, params: Mapping[str, Any]) -> dict[str, str]:
         """`params` with defaults added, as text. Raises one `InstructionError` naming every fault."""
@@ -181,10 +184,7 @@ class Instruction:
         checks = (variable.check(values[name]) for name, variable in self.input.items() if name in values)
         faults += [fault for fault in checks if fault]
         if faults:
-            known = (
-                ", ".join(f"{name}: {text}" if text else name for name, text in self._described(wanted))
-                or "none"
-            )
+            known = ", ".join(f"{name}: {text}" if text else name for name, text in self._described(wanted)) or "none"
             raise InstructionError(
                 f"{self.path.name}: {'; '.join(faults)}", f"Give them with -p NAME=VALUE. Variables: {known}."
             )
@@ -223,40 +223,6 @@ class Instruction:
         return _build(path, head, Template(body, line))
 
 
-def split_front_matter(text: str, name: str = "the document") -> tuple[dict[str, Any], str, int]:
-    """Front matter, body, and the number of the body's first line. Front matter starts at the first line.
-
-    YAML is read safely: no tags, no anchors (a few lines of them can expand to gigabytes), at most 64 KiB.
-    """
-    lines = text.splitlines(keepends=True)
-    if not lines or lines[0].rstrip() != "---":
-        return {}, text, 1
-    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
-    if end is None:
-        return {}, text, 1
-    head = "".join(lines[1:end])
-    import yaml
-
-    try:
-        if len(head) > 65536:
-            raise ValueError("it is longer than 64 KiB")
-        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(head)):
-            raise ValueError("anchors are not allowed")
-        values = yaml.safe_load(head)
-    except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InstructionError(
-            f"{name}: the front matter is not YAML: {reason}", "Mend the lines between the two '---'."
-        ) from error
-    if values is None:
-        values = {}
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InstructionError(
-            f"{name}: the front matter must be 'key: value' lines", "Mend the lines between the two '---'."
-        )
-    return values, "".join(lines[end + 1 :]), end + 2
-
-
 def seconds(text: str | float) -> float:
     """An age such as `15m`, `24h`, `7d` or a number of seconds. Raises `ValueError` for anything else."""
     if isinstance(text, int | float) and not isinstance(text, bool):
@@ -267,101 +233,89 @@ def seconds(text: str | float) -> float:
     return float(match[1]) * SECONDS[match[2]]
 
 
-def _build(path: Path, head: dict[str, Any], body: Template) -> Instruction:
-    reader = _Head()
-    reader.known(head, KEYS, "")
-    output = reader.mapping(head, "output")
-    reader.known(output, {"formats", "theme"}, "output.")
+@frozen
+class _Output:
+    formats: list[str] = field(factory=list)
+    theme: str = ""
+
+
+@frozen
+class _Head:
+    """The front matter, as it is written."""
+
+    title: str = ""
+    description: str = ""
+    input: dict[str, Any] = field(factory=dict)
+    contexts: list[str] | None = None
+    data: dict[str, Any] = field(factory=dict)
+    model: str | list[str] = ""
+    output: dict[str, Any] = field(factory=dict)
+    strategy: str = ""
+    params: dict[str, Any] = field(factory=dict)
+
+
+@frozen
+class _Input:
+    """A variable, as it is written."""
+
+    description: str = ""
+    default: str | int | float | bool | None = None
+    choices: list[str | int | float] = field(factory=list)
+    type: Type = "text"
+
+
+def _build(path: Path, table: dict[str, Any], body: Template) -> Instruction:
+    """The instruction; one error names every fault, so that a user mends them in one go."""
+    values, faults = read(_Head, {key: value for key, value in table.items() if value is not None})
+    head = _Head(**values)
+    output, more = read(_Output, head.output, "output.")
+    faults += more
     instruction = Instruction(
         path=path,
         body=body,
-        title=reader.text(head, "title") or _first_heading(body) or path.stem.replace("-", " "),
-        description=reader.text(head, "description"),
-        input={name: reader.variable(name, value) for name, value in reader.mapping(head, "input").items()},
-        contexts=reader.texts(head, "contexts") if "contexts" in head else None,
-        data={name: reader.need(name, value) for name, value in reader.mapping(head, "data").items()},
-        models=reader.texts(head, "model"),
-        formats=reader.texts(output, "formats"),
-        theme=reader.text(output, "theme"),
-        strategy=reader.text(head, "strategy"),
-        params=reader.mapping(head, "params"),
+        title=head.title or _first_heading(body) or path.stem.replace("-", " "),
+        description=head.description,
+        input={str(name): _variable(str(name), value, faults) for name, value in head.input.items()},
+        contexts=None if head.contexts is None else tuple(head.contexts),
+        data={str(name): _need(str(name), value, faults) for name, value in head.data.items()},
+        models=tuple([head.model] if isinstance(head.model, str) and head.model else head.model),
+        formats=tuple(output.get("formats", ())),
+        theme=output.get("theme", ""),
+        strategy=head.strategy,
+        params=head.params,
     )
-    if reader.faults:
+    if faults:
         raise InstructionError(
-            f"{path.name}: {'; '.join(reader.faults)}", "Mend the front matter, then `trainer validate` it."
+            f"{path.name}: {'; '.join(faults)}", "Mend the front matter, then `trainer validate` it."
         )
     return instruction
 
 
-class _Head:
-    """Reads front matter and collects every fault, so that a user mends them in one go."""
+def _variable(name: str, value: Any, faults: list[str]) -> Variable:
+    if not re.fullmatch(NAME, name):
+        faults.append(f"input.{name} is not a name: letters, digits and _ only")
+    values, more = read(_Input, value if isinstance(value, dict) else {"default": value}, f"input.{name}.")
+    variable = Variable(name, **values)
+    if variable.default is not None and (fault := variable.check(variable.default)):
+        more.append(f"the default of {fault}")
+    faults += more
+    return variable
 
-    def __init__(self) -> None:
-        self.faults: list[str] = []
 
-    def known(self, table: Mapping[str, Any], keys: set[str], prefix: str) -> None:
-        from trainer.catalog import did_you_mean
-
-        for key in table.keys() - keys:
-            self.faults.append(f"unknown key {prefix}{key}{did_you_mean(key, keys)}")
-
-    def text(self, table: Mapping[str, Any], key: str) -> str:
-        value = table.get(key, "")
-        if isinstance(value, dict | list):
-            self.faults.append(f"{key} must be text: put it in quotes")
-            return ""
-        return "" if value is None else str(value)
-
-    def texts(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        value = table.get(key) or ()
-        items = (value,) if isinstance(value, str) else value
-        if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-            self.faults.append(f"{key} must be a text or a list of texts")
-            return ()
-        return tuple(items)
-
-    def mapping(self, table: Mapping[str, Any], key: str) -> dict[str, Any]:
-        value = table.get(key) or {}
-        if not isinstance(value, dict):
-            self.faults.append(f"{key} must be a table of 'name: value'")
-            return {}
-        return value
-
-    def variable(self, name: str, value: Any) -> Variable:
-        if not re.fullmatch(NAME, str(name)):
-            self.faults.append(f"input.{name} is not a name: letters, digits and _ only")
-        spec = value if isinstance(value, dict) else {"default": value} if value is not None else {}
-        self.known(spec, {"description", "default", "choices", "type"}, f"input.{name}.")
-        kind = spec.get("type", "text")
-        if kind not in _READERS:
-            self.faults.append(f"input.{name}.type must be one of {', '.join(_READERS)}")
-            kind = "text"
-        default = spec.get("default")
-        variable = Variable(
-            name=str(name),
-            description=str(spec.get("description", "")),
-            default=None if default is None else str(default),
-            choices=tuple(str(choice) for choice in spec.get("choices") or ()),
-            type=kind,
-        )
-        if variable.default is not None and (fault := variable.check(variable.default)):
-            self.faults.append(f"the default of {fault}")
-        return variable
-
-    def need(self, name: str, value: Any) -> Need:
-        if not isinstance(value, dict) or not isinstance(value.get("source"), str):
-            self.faults.append(f"data.{name} must be a table with a source, {{source: file, path: …}}")
-            return Need(str(name), "")
-        params = {key: item for key, item in value.items() if key not in {"source", "max_age", "optional"}}
-        for key, item in params.items():
-            if isinstance(item, dict) and list(item.values()) == [None]:
-                self.faults.append(f'data.{name}.{key}: a variable needs quotes, "{{{next(iter(item))}}}"')
-        try:
-            max_age = None if value.get("max_age") is None else seconds(value["max_age"])
-        except ValueError as error:
-            self.faults.append(f"data.{name}.max_age: {error}")
-            max_age = None
-        return Need(str(name), value["source"], params, max_age, bool(value.get("optional", False)))
+def _need(name: str, value: Any, faults: list[str]) -> Need:
+    if not isinstance(value, dict) or not isinstance(value.get("source"), str):
+        faults.append(f"data.{name} must be a table with a source, {{source: file, path: …}}")
+        return Need(name, "")
+    params = {key: item for key, item in value.items() if key not in {"source", "max_age", "optional"}}
+    for key, item in params.items():
+        if isinstance(item, dict) and list(item.values()) == [None]:
+            faults.append(f'data.{name}.{key}: a variable needs quotes, "{{{next(iter(item))}}}"')
+    try:
+        max_age = None if value.get("max_age") is None else seconds(value["max_age"])
+    except ValueError as error:
+        faults.append(f"data.{name}.max_age: {error}")
+        max_age = None
+    return Need(name, value["source"], params, max_age, bool(value.get("optional", False)))
 
 
 def _boolean(text: str) -> bool:
@@ -370,18 +324,12 @@ def _boolean(text: str) -> bool:
     return text.lower() in {"true", "yes"}
 
 
-def _date(text: str) -> Any:
-    from datetime import date
-
-    return date.fromisoformat(text)
-
-
 _READERS: Mapping[Type, Any] = {
     "text": str,
     "integer": int,
     "number": float,
     "boolean": _boolean,
-    "date": _date,
+    "date": date.fromisoformat,
 }
 _ARTICLE: Mapping[Type, str] = {
     "text": "text",

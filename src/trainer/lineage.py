@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from trainer.models import CompletionResult, Document, Finding, Prompt, Report, Source
+import attrs
+
+from trainer.models import CompletionResult, Document, Prompt, Report, Source
 from trainer.stores import StoredData, content_hash
 
 
@@ -27,9 +29,7 @@ def to_bytes(document: Document) -> bytes:
         return document.content
     text = document.content
     if document.format == "markdown" and document.metadata:
-        lines = [
-            f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.metadata.items()
-        ]
+        lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.metadata.items()]
         text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
     return text.encode("utf-8", "replace")
 
@@ -49,37 +49,21 @@ def sources_of(prompt: Prompt) -> list[Source]:
             subject=record.key.partition(":")[2].partition(":")[0],
             url=record.metadata.get("url", ""),
             hash=record.hash,
-            retrieved_at=_retrieved(record),
+            retrieved=_retrieved(record),
         )
         for name, record in prompt.records.items()
     ]
 
 
-def _lineage(sources: Sequence[Source]) -> list[dict[str, str]]:
-    return [
-        {
-            "name": source.name,
-            "ref": source.ref,
-            "source": source.source,
-            "subject": source.subject,
-            "url": source.url,
-            "hash": source.hash,
-            "retrieved": source.retrieved_at.isoformat(timespec="seconds"),
-        }
-        for source in sources
-    ]
-
-
-def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    return [
-        {
-            "guard": finding.guard,
-            "category": finding.category,
-            "severity": finding.severity,
-            "message": finding.message,
-        }
-        for finding in findings
-    ]
+def _plain(value: Any, *names: str) -> dict[str, Any]:
+    """An attrs instance as JSON-like data: the named fields, or all."""
+    return attrs.asdict(
+        value,
+        filter=lambda field, _: not names or field.name in names,
+        value_serializer=lambda *item: (
+            item[2].isoformat(timespec="seconds") if isinstance(item[2], datetime) else item[2]
+        ),
+    )
 
 
 def front_matter(report: Report, answer: CompletionResult) -> dict[str, Any]:
@@ -95,9 +79,9 @@ def front_matter(report: Report, answer: CompletionResult) -> dict[str, Any]:
         "cost": report.cost,
         "tokens": report.tokens,
         "prompt": report.prompt_hash,
-        "sources": _lineage(report.sources),
+        "sources": [_plain(source) for source in report.sources],
         "warnings": list(report.warnings),
-        "findings": _findings(report.findings),
+        "findings": [_plain(finding, "guard", "category", "severity", "message") for finding in report.findings],
     }
 
 
@@ -109,7 +93,7 @@ def snapshot(report: Report, prompt: Prompt) -> Document:
             "data": prompt.records[line["name"]].data,
             "metadata": dict(prompt.records[line["name"]].metadata),
         }
-        for line in _lineage(report.sources)
+        for line in [_plain(source) for source in report.sources]
     ]
     data = {
         "run": report.id,
@@ -121,9 +105,7 @@ def snapshot(report: Report, prompt: Prompt) -> Document:
     return Document(json.dumps(data, ensure_ascii=False, indent=2) + "\n", "json")
 
 
-def run_record(
-    report: Report, prompt: Prompt, answer: CompletionResult, outputs: Mapping[str, Any]
-) -> dict[str, Any]:
+def run_record(report: Report, prompt: Prompt, answer: CompletionResult, outputs: Mapping[str, Any]) -> dict[str, Any]:
     """What is stored about a run: all that analytics, lineage and a repeat of it need."""
     return {
         **front_matter(report, answer),

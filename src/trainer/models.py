@@ -20,6 +20,10 @@ Trust = Literal["operator", "user", "untrusted"]
 Severity = Literal["low", "medium", "high"]
 
 
+def _tuple(items: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(items)
+
+
 def now() -> datetime:
     """The current time in UTC."""
     return datetime.now(UTC)
@@ -245,7 +249,7 @@ class Source:
     subject: str
     url: str
     hash: str
-    retrieved_at: datetime
+    retrieved: datetime
 
 
 @frozen
@@ -264,9 +268,9 @@ class Report:
     created_at: datetime
     prompt_hash: str = ""
     files: Mapping[str, Path] = field(factory=dict)
-    sources: tuple[Source, ...] = field(default=(), converter=tuple)
-    findings: tuple[Finding, ...] = field(default=(), converter=tuple)
-    warnings: tuple[str, ...] = field(default=(), converter=tuple)
+    sources: Sequence[Source] = field(default=(), converter=_tuple)
+    findings: Sequence[Finding] = field(default=(), converter=_tuple)
+    warnings: Sequence[str] = field(default=(), converter=_tuple)
     tokens: int | None = None
     cost: float | None = None
     seconds: Mapping[str, float] = field(factory=dict)

@@ -19,7 +19,14 @@ from trainer import routing
 from trainer.config import Config, Settings
 from trainer.contexts import load_contexts
 from trainer.errors import (
-    Blocked, CompletionError, ConfigError, GuardFailed, InstructionError, TrainerError, Truncated, UnknownPlugin,
+    Blocked,
+    CompletionError,
+    ConfigError,
+    GuardFailed,
+    InstructionError,
+    TrainerError,
+    Truncated,
+    UnknownPlugin,
 )  # fmt: skip
 from trainer.guarding import Action, decide
 from trainer.instruction import Instruction, Need, Template, fill_values
@@ -82,6 +89,7 @@ class Run:
     info: RunInfo
     notify: Callable[[Event], None]
     dry: bool = False
+    contexts: list[Context] = field(factory=list)
     findings: list[Finding] = field(factory=list)
     warnings: list[str] = field(factory=list)
     seconds: dict[str, float] = field(factory=dict)
@@ -126,9 +134,7 @@ class Pipeline:
     ) -> None:
         self.config = _config(config)
         self.settings: Settings = self.config.pipeline
-        self.plugins = (
-            Plugins.discovered(self.config) if plugins is None else Plugins.given(plugins, self.config)
-        )
+        self.plugins = Plugins.discovered(self.config) if plugins is None else Plugins.given(plugins, self.config)
         self._observers = tuple(observers)
         self._stores: dict[str, DataStore] = {}
         self._lock = threading.Lock()
@@ -188,9 +194,7 @@ class Pipeline:
         """`document` in another format, by the shortest chain of edges. Raises `ConversionError`."""
         target = routing.format_of(to)
         for edge in routing.chain(self.plugins.names("convert"), document.format, target):
-            document = self.plugins.call(
-                "convert", edge, Document, document=document, to=edge.partition("-to-")[2]
-            )
+            document = self.plugins.call("convert", edge, Document, document=document, to=edge.partition("-to-")[2])
         return document
 
     def embed(self, texts: Sequence[str], model: str) -> Any:
@@ -222,11 +226,8 @@ class Pipeline:
         `on_text` is called with each piece of the answer as it arrives. Any error leaves no file behind.
         """
         run = self._begin(instruction, params, to, model)
-        self._guard(
-            run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in run.params.items()]
-        )
         records = self._gather(run)
-        prompt, _ = self._prompt(run, records)
+        prompt = self._prompt(run, records)
         answer = self._answer(run, prompt, on_text)
         return self._publish(run, prompt, answer)
 
@@ -242,23 +243,12 @@ class Pipeline:
         model: str | Sequence[str] = "",
     ) -> Preview:
         """What `run` would send to which model, without asking a model, storing or writing anything."""
-        run = self._begin(instruction, params, to, model)
-        run.dry = True
-        self._guard(
-            run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in run.params.items()]
-        )
-        records = self._gather(run)
-        prompt, contexts = self._prompt(run, records)
+        run = self._begin(instruction, params, to, model, dry=True)
+        prompt = self._prompt(run, self._gather(run))
         return Preview(
-            run.title,
-            prompt,
-            run.models,
-            run.formats,
-            sources_of(prompt),
-            contexts,
-            run.findings,
-            run.warnings,
-        )
+            title=run.title, prompt=prompt, models=run.models, formats=run.formats, sources=sources_of(prompt),
+            contexts=run.contexts, findings=run.findings, warnings=run.warnings,
+        )  # fmt: skip
 
     def stream(
         self, instruction: str | Path | Instruction, params: Mapping[str, Any] | None = None, **options: Any
@@ -299,9 +289,7 @@ class Pipeline:
     def keep(self, query: Query, result: RetrievalResult) -> StoredData:
         """Store what a query brought, under `source:subject:YYYYMMDD`, with its lineage as metadata."""
         record = self._record(query, result)
-        return self.open_store().store(
-            record.key, record.data, source=record.source, metadata=record.metadata
-        )
+        return self.open_store().store(record.key, record.data, source=record.source, metadata=record.metadata)
 
     def close(self) -> None:
         """Close every store that was opened."""
@@ -320,25 +308,25 @@ class Pipeline:
     def _begin(
         self,
         instruction: str | Path | Instruction,
-        params: Mapping[str, Any] | None,
+        params: Any,
         to: Sequence[str],
         model: str | Sequence[str],
+        dry: bool = False,
     ) -> Run:
         """Everything that can be found wrong before any work is done, is found here."""
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
         values = chosen.resolve(params or {})
         named = (model,) if isinstance(model, str) and model else tuple(model)
         models = tuple(Template(name).fill(values) for name in named or chosen.models or self.settings.models)
-        formats = dict.fromkeys(
-            routing.format_of(name) for name in to or chosen.formats or self.settings.formats
-        )
+        formats = dict.fromkeys(routing.format_of(name) for name in to or chosen.formats or self.settings.formats)
         for name in formats:
             routing.chain(self.plugins.names("convert"), "markdown", name)
         for need in chosen.data.values():
             self.plugins.entry("retrieve", need.source)
-        identity = f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        info = RunInfo(identity, chosen.name, self.settings.level)
-        return Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._notify)
+        info = RunInfo(f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", chosen.name, self.settings.level)
+        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._notify, dry)
+        self._guard(run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in values.items()])
+        return run
 
     def _gather(self, run: Run) -> dict[str, StoredData]:
         """Each record that is needed: the stored one if it is fresh enough, else retrieved and stored."""
@@ -371,9 +359,7 @@ class Pipeline:
                 raise
             run.warnings.append(f"{need.name} is left out: {_first_line(error)}")
             return None
-        self._guard(
-            run, Stage.DATA, [Segment("\n".join(_texts(result.data)), "data", "untrusted", need.name)]
-        )
+        self._guard(run, Stage.DATA, [Segment("\n".join(_texts(result.data)), "data", "untrusted", need.name)])
         with run.step("store", need.name):
             return self._record(query, result) if run.dry else self.keep(query, result)
 
@@ -388,23 +374,19 @@ class Pipeline:
             "retrieved_at": result.retrieved_at.isoformat(),
             "cached": result.cached,
         }
-        return StoredData(
-            key, result.data, result.source, 0, result.retrieved_at, result.retrieved_at, metadata
-        )
+        return StoredData(key, result.data, result.source, 0, result.retrieved_at, result.retrieved_at, metadata)
 
-    def _prompt(self, run: Run, records: dict[str, StoredData]) -> tuple[Prompt, list[Context]]:
+    def _prompt(self, run: Run, records: dict[str, StoredData]) -> Prompt:
         with run.step("compose"):
-            contexts = self._contexts(run)
+            run.contexts = self._contexts(run)
             strategy = run.instruction.strategy or self.settings.strategy
-            prompt = self.compose(Brief(run.instruction, run.params, contexts, records, strategy))
+            prompt = self.compose(Brief(run.instruction, run.params, run.contexts, records, strategy))
         segments = [
-            Segment(
-                message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt"
-            )
+            Segment(message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt")
             for message in prompt.messages
         ]
         self._guard(run, Stage.PROMPT, segments)
-        return prompt, contexts
+        return prompt
 
     def _contexts(self, run: Run) -> list[Context]:
         """Declared contexts must exist; one that an old instruction only mentions may be missing."""
@@ -441,21 +423,11 @@ class Pipeline:
         """Convert, write the files, each whole, and put the run into the store."""
         created = now()
         report = Report(
-            id=run.info.id,
-            title=run.title,
-            text=answer.content,
-            instruction=str(run.instruction.path),
-            params=run.params,
-            model=answer.model,
-            created_at=created,
-            prompt_hash=prompt.hash,
-            sources=sources_of(prompt),
-            findings=run.findings,
-            warnings=run.warnings,
-            tokens=answer.tokens_used,
-            cost=answer.cost,
-            seconds=run.seconds,
-        )
+            id=run.info.id, title=run.title, text=answer.content, params=run.params, model=answer.model,
+            instruction=str(run.instruction.path), created_at=created, prompt_hash=prompt.hash,
+            sources=sources_of(prompt), findings=run.findings, warnings=run.warnings,
+            tokens=answer.tokens_used, cost=answer.cost,
+        )  # fmt: skip
         document = Document(answer.content, "markdown", front_matter(report, answer))
         documents = {"json": snapshot(report, prompt), "markdown": document}
         for name in run.formats:
@@ -467,17 +439,13 @@ class Pipeline:
             for name, page in documents.items()
             if isinstance(page.content, str) and name not in ("json", "markdown")
         ]
-        self._guard(
-            run, Stage.RENDER, [Segment(page.text, "document", "untrusted", name) for name, page in pages]
-        )
+        self._guard(run, Stage.RENDER, [Segment(page.text, "document", "untrusted", name) for name, page in pages])
         folder = self.config.root / self.settings.output
         stem = slug("-".join([run.instruction.name, *run.params.values(), f"{created:%Y%m%d}"]))
         with run.step("write"):
             sweep_parts(folder)
             files = {
-                name: folder
-                / ("report" if name == "markdown" else name)
-                / f"{stem}.{routing.SUFFIXES.get(name, name)}"
+                name: folder / ("report" if name == "markdown" else name) / f"{stem}.{routing.SUFFIXES.get(name, name)}"
                 for name in documents
             }
             contents = {files[name]: to_bytes(page) for name, page in documents.items()}
@@ -498,10 +466,7 @@ class Pipeline:
             return
         with run.step("secure", stage):
             found = self.secure(stage, segments, run.info)
-            actions = [
-                (finding, decide(finding, segments[finding.segment], self.settings.level))
-                for finding in found
-            ]
+            actions = [(finding, decide(finding, segments[finding.segment], self.settings.level)) for finding in found]
             run.findings += [finding for finding, action in actions if action is not Action.ALLOW]
             blocked = [finding for finding, action in actions if action is Action.BLOCK]
             if blocked:
@@ -547,8 +512,4 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _first_line(error: BaseException) -> str:
-    return (
-        error.problem
-        if isinstance(error, TrainerError)
-        else f"{type(error).__name__}: {error}".splitlines()[0]
-    )
+    return error.problem if isinstance(error, TrainerError) else f"{type(error).__name__}: {error}".splitlines()[0]

@@ -145,9 +145,7 @@ class Plugins:
         with self._lock:
             heard = [self.load("intercept", name) for name in self.names("intercept")]
             heard += [self.load(verb, name) for name in names]
-            others = [
-                other for other in self._manager.get_plugins() if all(other is not one for one in heard)
-            ]
+            others = [other for other in self._manager.get_plugins() if all(other is not one for one in heard)]
             caller = self._manager.subset_hook_caller(verb, remove_plugins=others)
             self._callers[verb, key] = caller
             return caller
@@ -166,9 +164,7 @@ class Plugins:
                 manager.register(instance, name=f"{role}.{name}")
             except pluggy.PluginValidationError as error:
                 del self._loaded[newest.role, newest.name]
-                raise BrokenPlugin(
-                    f"{newest} does not fit its hook: {_last_line(error)}", _remedy(newest)
-                ) from error
+                raise BrokenPlugin(f"{newest} does not fit its hook: {_last_line(error)}", _remedy(newest)) from error
         return manager
 
     def _build(self, entry: Entry) -> Any:
@@ -210,9 +206,7 @@ class Plugins:
             )
         if provider := PROVIDERS.get(f"{role}.{name}"):
             remedy = f"Run `pip install {provider}`. {remedy}"
-        return UnknownPlugin(
-            f"nothing installed answers to {role} '{name}'{did_you_mean(name, known)}", remedy
-        )
+        return UnknownPlugin(f"nothing installed answers to {role} '{name}'{did_you_mean(name, known)}", remedy)
 
     def _blame(self, error: Exception) -> None:
         """Note on the error which plugin raised it: the innermost one that its traceback passes through."""

@@ -28,34 +28,36 @@ def build(cls: type[T], table: Mapping[str, Any], who: str, where: str) -> T:
         if table:
             raise WrongSetting(f"{who} takes no settings", f"Remove {', '.join(table)} from {where}.")
         return cls()
-    attrs.resolve_types(cls)
-    fields = {field.alias or field.name: field for field in attrs.fields(cls) if field.init}
-    for key in table:
-        if key not in fields:
-            known = ", ".join(fields) or "none"
-            raise WrongSetting(
-                f"{who} has no setting '{key}'{did_you_mean(key, fields)}",
-                f"Mend {where}. Known settings: {known}.",
-            )
-    values = {}
-    for key, value in table.items():
-        try:
-            values[key] = _fit(interpolate(value, f"{where}: {key}"), fields[key].type)
-        except TypeError as error:
-            raise WrongSetting(
-                f"{who}: setting '{key}' must be {error}, not {value!r}", f"Mend {where}."
-            ) from None
-    missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in values]
-    if missing:
-        raise WrongSetting(
-            f"{who} needs a setting for {', '.join(missing)}", f"Add {missing[0]} = … to {where}."
-        )
+    values, faults = read(cls, interpolate(table, where))
+    known = ", ".join(_fields(cls)) or "none"
+    if faults:
+        raise WrongSetting(f"{who}: {'; '.join(faults)}", f"Mend {where}. Known settings: {known}.")
     try:
         return cast(T, cls(**values))
     except (TypeError, ValueError) as error:
         raise WrongSetting(
             f"{who} refuses its settings: {error.args[0] if error.args else error}", f"Mend {where}."
         ) from error
+
+
+def read(cls: type, table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
+    """The values of a table that fit the fields of an attrs class, and every fault among the others."""
+    fields, values, faults = _fields(cls), {}, []
+    for key, value in table.items():
+        if key not in fields:
+            faults.append(f"unknown key {prefix}{key}{did_you_mean(str(key), fields)}")
+            continue
+        try:
+            values[key] = _fit(value, fields[key].type)
+        except TypeError as error:
+            faults.append(f"{prefix}{key} must be {error}, not {value!r}")
+    missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in table]
+    return values, faults + [f"{prefix}{key} is missing" for key in missing]
+
+
+def _fields(cls: Any) -> dict[str, Any]:
+    attrs.resolve_types(cls)
+    return {field.alias or field.name: field for field in attrs.fields(cls) if field.init}
 
 
 def interpolate(value: Any, where: str) -> Any:

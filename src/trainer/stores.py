@@ -135,9 +135,7 @@ class DataStore(ABC):
         """Write the data of an old version as the newest one. `StoreError` if that version never was."""
         old = self.retrieve(key, version)
         if old is None or old.deleted:
-            raise StoreError(
-                f"{key} has no version {version} to go back to", f"See `trainer store history {key}`."
-            )
+            raise StoreError(f"{key} has no version {version} to go back to", f"See `trainer store history {key}`.")
         return self.store(key, old.data, source=old.source, metadata=old.metadata, ttl=old.ttl)
 
     def ping(self) -> None:
@@ -189,6 +187,4 @@ def _check(value: Any, place: str) -> None:
             for index, item in enumerate(value):
                 _check(item, f"{place}[{index}]")
         case _:
-            raise StoreError(
-                f"{place} is a {type(value).__name__}, which JSON does not have", "Store text or numbers."
-            )
+            raise StoreError(f"{place} is a {type(value).__name__}, which JSON does not have", "Store text or numbers.")

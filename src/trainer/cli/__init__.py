@@ -53,6 +53,4 @@ def listing() -> list[tuple[str, str]]:
 
     catalog = Catalog.discover()
     added = [catalog.find("command", name)[0] for name in catalog.names("command") if name not in COMMANDS]
-    return [(name, text) for name, (_, text) in COMMANDS.items()] + [
-        (entry.name, entry.summary) for entry in added
-    ]
+    return [(name, text) for name, (_, text) in COMMANDS.items()] + [(entry.name, entry.summary) for entry in added]

@@ -20,9 +20,7 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(to_json(value), ensure_ascii=False, indent=2, default=str))
 
 
-def print_rows(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str = "Nothing found."
-) -> None:
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty: str = "Nothing found.") -> None:
     """Print rows as a table on a terminal, else a header and tab-separated lines. `empty` goes to stderr."""
     lines = [[_cell(row.get(column)) for column in columns] for row in rows]
     if not lines:

@@ -26,9 +26,7 @@ def convert(source: Path, target: Path, start: str, end: str) -> None:
     except OSError as error:
         raise ConversionError(f"cannot read {source}: {error.strerror}", "Nothing was written.") from error
     with Pipeline() as pipeline:
-        document = pipeline.convert(
-            Document(content, format_of(start or source.suffix)), end or target.suffix
-        )
+        document = pipeline.convert(Document(content, format_of(start or source.suffix)), end or target.suffix)
     try:
         write_atomic(target, to_bytes(document))
     except OSError as error:

@@ -37,9 +37,7 @@ class Lazy(click.Group):
         entries = Plugins.discovered(Config.find())
         if not entries.catalog.find("command", name):
             known = [known for known, _ in listing()]
-            raise click.UsageError(
-                f"there is no command '{name}'{did_you_mean(name, known)}. See `trainer --help`."
-            )
+            raise click.UsageError(f"there is no command '{name}'{did_you_mean(name, known)}. See `trainer --help`.")
         entry = entries.entry("command", name)
         try:
             return entry.load()
@@ -59,9 +57,8 @@ def trainer() -> None:
 
 def call(words: Sequence[str]) -> int:
     """Run a command line; the exit code says how it ended."""
-    before, _, after = (list(words), "", []) if "--" not in words else _split(list(words))
-    debug = "--debug" in before
-    arguments = [word for word in before if word != "--debug"] + after
+    debug = "--debug" in words
+    arguments = [word for word in words if word != "--debug"]
     try:
         return int(trainer.main(arguments, prog_name="trainer", standalone_mode=False) or 0)
     except click.exceptions.Exit as error:
@@ -80,11 +77,6 @@ def call(words: Sequence[str]) -> int:
         if debug:
             raise
         return _tell(error)
-
-
-def _split(words: list[str]) -> tuple[list[str], str, list[str]]:
-    place = words.index("--")
-    return words[:place], "--", words[place:]
 
 
 def _tell(error: Exception) -> int:

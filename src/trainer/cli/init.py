@@ -24,6 +24,4 @@ def init(folder: Path) -> None:
             write_atomic(target, source.read_bytes())
             click.echo(f"created  {target}")
     enter = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    click.echo(
-        f"\nNow: {enter}trainer run information/instructions/first-report.md -p COMPANY=Northwind --to html"
-    )
+    click.echo(f"\nNow: {enter}trainer run information/instructions/first-report.md -p COMPANY=Northwind --to html")

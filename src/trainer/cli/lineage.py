@@ -36,12 +36,8 @@ def lineage(reference: str, as_json: bool) -> None:
         return
     for name in ("run", "title", "date", "model", "cost"):
         click.echo(f"{name:<12} {'unknown' if run[name] is None else run[name]}")
-    click.echo(
-        f"{'instruction':<12} {run['instruction']['path']} (sha256 {run['instruction']['sha256'][:12]})"
-    )
-    click.echo(
-        f"{'params':<12} {', '.join(f'{name}={value}' for name, value in run['params'].items()) or '-'}"
-    )
+    click.echo(f"{'instruction':<12} {run['instruction']['path']} (sha256 {run['instruction']['sha256'][:12]})")
+    click.echo(f"{'params':<12} {', '.join(f'{name}={value}' for name, value in run['params'].items()) or '-'}")
     click.echo(f"{'prompt':<12} {run['prompt'][:12]}\n")
     print_rows(run["sources"], ("name", "ref", "url", "retrieved", "hash"), "The run used no data.")
     if changed:

@@ -55,8 +55,7 @@ def _extent(data: Any) -> str:
             return f"{len(data)} rows"
         case dict():
             return ", ".join(
-                f"{key}: {_extent(value)}" if isinstance(value, list) else str(key)
-                for key, value in data.items()
+                f"{key}: {_extent(value)}" if isinstance(value, list) else str(key) for key, value in data.items()
             )
         case _:
             return f"{len(str(data))} characters"

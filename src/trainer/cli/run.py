@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("instruction", type=click.Path(path_type=Path))
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A value for a variable.")
-@click.option(
-    "--to", "formats", multiple=True, metavar="FORMAT", help="A format beside Markdown, such as html."
-)
+@click.option("--to", "formats", multiple=True, metavar="FORMAT", help="A format beside Markdown, such as html.")
 @click.option("-m", "--model", "models", multiple=True, help="The model, or several in order of preference.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and the prompt; ask no model, write nothing.")
 @click.option("--stream", is_flag=True, help="Print the text as it is written.")
@@ -71,10 +69,7 @@ def _done(pipeline: Pipeline, report: Report) -> None:
     if report.model.startswith("offline/"):
         _offer(pipeline)
     here = Path.cwd()
-    shown = {
-        name: path.relative_to(here) if path.is_relative_to(here) else path
-        for name, path in report.files.items()
-    }
+    shown = {name: path.relative_to(here) if path.is_relative_to(here) else path for name, path in report.files.items()}
     print_rows(({"format": name, "file": str(path)} for name, path in shown.items()), ("format", "file"))
 
 

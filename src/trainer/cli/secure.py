@@ -20,9 +20,7 @@ STAGES = ("input", "data", "prompt", "output", "render")
     show_default=True,
     help="Where the text would be met.",
 )
-@click.option(
-    "--level", type=click.Choice(["strict", "moderate", "permissive"]), help="Instead of the configured one."
-)
+@click.option("--level", type=click.Choice(["strict", "moderate", "permissive"]), help="Instead of the configured one.")
 @click.option("--explain", is_flag=True, help="Print the table from findings to actions.")
 @JSON
 def secure(file: Any, stage: str, level: str | None, explain: bool, as_json: bool) -> int:
@@ -35,19 +33,14 @@ def secure(file: Any, stage: str, level: str | None, explain: bool, as_json: boo
         chosen: Any = level or pipeline.settings.level
         if explain or file is None:
             policy = table(Stage(stage), chosen)
-            print_json(policy) if as_json else print_rows(
-                policy, ("stage", "level", "trust", "severity", "action")
-            )
+            print_json(policy) if as_json else print_rows(policy, ("stage", "level", "trust", "severity", "action"))
             return 0
         text = file.read().decode("utf-8", "replace")
         segment = Segment(text, trust="user" if stage == "input" else "untrusted", origin=file.name)
         found = pipeline.secure(Stage(stage), [segment], RunInfo("", level=chosen))
     actions = [decide(finding, segment, chosen) for finding in found]
     blocked = Action.BLOCK in actions
-    rows = [
-        {**to_json(finding), "action": action.name.lower()}
-        for finding, action in zip(found, actions, strict=True)
-    ]
+    rows = [{**to_json(finding), "action": action.name.lower()} for finding, action in zip(found, actions, strict=True)]
     if as_json:
         print_json({"blocked": blocked, "level": chosen, "stage": stage, "findings": rows})
     else:

@@ -45,9 +45,7 @@ def get(key: str, version: int | None, url: str, as_json: bool) -> None:
 @click.option("--if-version", type=int, help="Write only if this version is current (0: no record).")
 @STORE
 @JSON
-def put(
-    key: str, file: Any, source: str, ttl: float | None, if_version: int | None, url: str, as_json: bool
-) -> None:
+def put(key: str, file: Any, source: str, ttl: float | None, if_version: int | None, url: str, as_json: bool) -> None:
     """Store the JSON in FILE (- for standard input) under KEY."""
     try:
         data = json.load(file)
