@@ -20,9 +20,10 @@ lint: .venv/.ready
 bench: .venv/.ready
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-# The tables that are written from the pyprojects: in the README and in the core's catalog.
+# What is written from the code and the pyprojects: the README's table, the core's catalog, docs/reference.
 tables: .venv/.ready
 	$(BIN)/python scripts/tables.py
+	$(BIN)/python scripts/reference.py
 
 # Newer versions of everything: look at the change before committing it.
 constraints: .venv/.ready

@@ -49,9 +49,7 @@ def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
         Config.find(tmp_path)
 
 
-def test_a_variable_is_read_when_the_value_is_used_and_missing_only_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_variable_is_read_when_the_value_is_used_and_missing_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(values={"pipeline": {"store": "sqlite:///${WHERE_IT_IS}/x.db"}, "sec": {"key": "${NEVER_SET_KEY}"}})
     with pytest.raises(ConfigError, match="WHERE_IT_IS"):
         _ = config.pipeline

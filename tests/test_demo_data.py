@@ -133,14 +133,8 @@ def test_a_restated_figure_is_taken_from_the_later_report() -> None:
 
 
 def test_a_quarter_that_ends_with_the_year_and_a_quarterly_report_are_passed_over() -> None:
-    revenue = [
-        row(100, "2022-01-01", "2022-12-31", "2023-02-01"),
-        row(30, "2022-10-01", "2022-12-31", "2023-02-01"),
-    ]
-    cash = [
-        row(90678, None, "2022-12-31", "2023-02-01"),
-        row(90700, None, "2022-12-31", "2023-05-01", "10-Q"),
-    ]
+    revenue = [row(100, "2022-01-01", "2022-12-31", "2023-02-01"), row(30, "2022-10-01", "2022-12-31", "2023-02-01")]
+    cash = [row(90678, None, "2022-12-31", "2023-02-01"), row(90700, None, "2022-12-31", "2023-05-01", "10-Q")]
     tags = {"Revenues": {"USD": revenue}, "CashAndCashEquivalentsAtCarryingValue": {"USD": cash}}
     assert {fact["metric"]: fact["value"] for fact in made(tags)} == {"revenue": 100, "cash": 90678}
 

@@ -147,11 +147,7 @@ def test_two_distributions_with_one_name_conflict_only_when_it_is_used(environme
         ("rat = 1", "unknown key rat (did you mean 'rate'?)", "Known settings: rate, loud."),
         ('rate = "high"', "rate must be a number, not 'high'", "Mend [rates]"),
         ("loud = 1", "loud must be true or false, not 1", "Mend [rates]"),
-        (
-            'rate = "${NOT_SET_ANYWHERE}"',
-            "needs the environment variable NOT_SET_ANYWHERE",
-            "export NOT_SET_ANYWHERE",
-        ),
+        ('rate = "${NOT_SET_ANYWHERE}"', "needs the environment variable NOT_SET_ANYWHERE", "export NOT_SET_ANYWHERE"),
     ],
 )
 def test_a_wrong_setting_names_the_setting_and_the_file(

@@ -17,8 +17,7 @@ nasty = st.one_of(st.text(), st.sampled_from(["{A}", "{{A}}", "{{", "}}", "{", "
 
 
 @given(
-    values=st.dictionaries(names, nasty, min_size=1, max_size=5),
-    glue=st.text(st.characters(exclude_characters="{}")),
+    values=st.dictionaries(names, nasty, min_size=1, max_size=5), glue=st.text(st.characters(exclude_characters="{}"))
 )
 def test_values_are_inserted_as_they_are_and_never_filled_again(values: dict[str, str], glue: str) -> None:
     template = Template(glue.join(f"{{{name}}}" for name in values))
@@ -33,8 +32,7 @@ def test_text_without_an_opening_brace_is_left_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ['{"a": {"b": [1, 2]}}', "{ a }", "{1}", "{}", "} {", "a{%b%}", "{a.b}", "{a-b}", '{"a":{"b":{"c":1}}}'],
+    "text", ['{"a": {"b": [1, 2]}}', "{ a }", "{1}", "{}", "} {", "a{%b%}", "{a.b}", "{a-b}", '{"a":{"b":{"c":1}}}']
 )
 def test_json_and_other_braces_are_text(text: str) -> None:
     assert Template(text).fill({}) == text
@@ -141,8 +139,8 @@ text
         ("---\ntitle: x\n---\n  \n", "has no text"),
         ("---\n- a\n---\ntext", "'key: value' lines"),
         ("---\na: [\n---\ntext", "is not YAML"),
-        ("---\na: &x 1\nb: *x\n---\ntext", "anchors are not allowed"),
-        ("---\na: !!python/object:os.system x\n---\ntext", "is not YAML"),
+        ("---\na: &x 1\nb: *x\n---\ntext", "anchors and tags are not allowed"),
+        ("---\na: !!python/object:os.system x\n---\ntext", "anchors and tags are not allowed"),
         ("---\na: '" + "x" * 70000 + "'\n---\ntext", "longer than 64 KiB"),
     ],
 )

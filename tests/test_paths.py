@@ -36,6 +36,15 @@ def test_a_link_inside_the_root_may_be_followed(tmp_path: Path) -> None:
     assert confine(tmp_path, "link.md") == (tmp_path / "real.md").resolve()
 
 
+def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(PathRefused):
+        confine(tmp_path, "one/x.md")
+    with pytest.raises(PathRefused):
+        confine(tmp_path, "x/" * 5000)
+
+
 def test_a_root_that_is_itself_a_link_is_no_escape(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "root").symlink_to(tmp_path / "real")

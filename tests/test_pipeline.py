@@ -254,13 +254,7 @@ def test_optional_data_that_fails_becomes_a_warning_and_required_data_an_error(m
 def test_a_guard_sees_every_stage_and_may_stop_the_run_before_anything_is_written(
     make: Make, tmp_path: Path, stage: str
 ) -> None:
-    where = {
-        "input": "ACME",
-        "data": "revenue",
-        "prompt": "customers",
-        "output": "Revenue was",
-        "render": "<pre>",
-    }
+    where = {"input": "ACME", "data": "revenue", "prompt": "customers", "output": "Revenue was", "render": "<pre>"}
     seen: dict[str, list[str]] = {}
     pipeline = make('level = "strict"\n', secure__watchdog=Watchdog(where[stage], "high", seen))
     with pytest.raises(Blocked, match=f"at stage {stage}") as caught:
@@ -272,16 +266,32 @@ def test_a_guard_sees_every_stage_and_may_stop_the_run_before_anything_is_writte
     assert pipeline.open_store().count(source="numbers") == (0 if stage in ("input", "data") else 1)
 
 
+def test_a_guard_looks_at_stored_data_too(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "figures.md").write_text(INSTRUCTION.replace('"{TICKER}"}\n---', '"{TICKER}", max_age: 1h}\n---'))
+    seen: dict[str, list[str]] = {}
+    pipeline = make(secure__watchdog=Watchdog(seen=seen))
+    for _ in range(2):
+        pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    assert len(seen["data"]) == 2
+
+
 def test_what_a_guard_finds_in_data_is_noted_and_not_blocked_below_strict(make: Make, tmp_path: Path) -> None:
     report = make(secure__watchdog=Watchdog("revenue")).run(tmp_path / "figures.md", {"TICKER": "ACME"})
     assert "the word 'revenue'" in {finding.message for finding in report.findings}
 
 
 def test_models_are_tried_in_order_and_those_passed_over_are_named(make: Make, tmp_path: Path) -> None:
-    pipeline = make(complete__down=Down())
-    report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, model=["down/x", "absent/y", "fake/z"])
+    @plugin
+    class Refused:
+        @hookimpl
+        def complete(self, request: CompletionRequest) -> CompletionResult:
+            raise ConnectionRefusedError("no server")
+
+    pipeline = make(complete__down=Down(), complete__refused=Refused())
+    models = ["down/x", "absent/y", "refused/v", "fake/z"]
+    report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, model=models)
     assert report.model == "fake/z"
-    assert [warning.partition(" was passed over")[0] for warning in report.warnings] == ["down/x", "absent/y"]
+    assert [warning.partition(" was passed over")[0] for warning in report.warnings] == models[:3]
     with pytest.raises(CompletionError, match="the server is down"):
         pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, model="down/x")
 
@@ -332,7 +342,7 @@ def test_missing_and_unknown_parameters_are_named(make: Make, tmp_path: Path, pa
 
 def test_a_parameter_is_never_filled_twice(make: Make, tmp_path: Path) -> None:
     (tmp_path / "figures.md").write_text("Say {A} and {B}.\n")
-    prompt = make().preview(tmp_path / "figures.md", {"A": "{B}", "B": "{A}"}).prompt
+    _, prompt = make().plan(tmp_path / "figures.md", {"A": "{B}", "B": "{A}"})
     assert prompt.messages[0].text.endswith("Say {B} and {A}.\n")
 
 
@@ -348,18 +358,18 @@ def test_no_context_leads_out_of_its_folder(make: Make, tmp_path: Path, name: st
 
 def test_an_old_instruction_finds_its_contexts_by_name_and_warns_of_missing_ones(make: Make, tmp_path: Path) -> None:
     (tmp_path / "figures.md").write_text("# Old\n\nRead `background.md` and 02-backgrund.md first.\n")
-    preview = make().preview(tmp_path / "figures.md")
-    assert [context.name for context in preview.contexts] == ["background.md"]
-    assert preview.warnings == ["there is no context file 02-backgrund.md in context/"]
+    planned, _ = make().plan(tmp_path / "figures.md")
+    assert [context.name for context in planned.contexts] == ["background.md"]
+    assert planned.warnings == ["there is no context file 02-backgrund.md in context/"]
     with pytest.raises(InstructionError, match=r"Did you mean background\.md"):
         make("strict = true\n").run(tmp_path / "figures.md")
 
 
-def test_a_preview_asks_no_model_and_writes_nothing(make: Make, tmp_path: Path) -> None:
+def test_a_plan_asks_no_model_and_writes_nothing(make: Make, tmp_path: Path) -> None:
     pipeline = make(complete__fake=Down())
-    preview = pipeline.preview(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["html"])
-    assert "1200" in preview.prompt.messages[0].text
-    assert preview.formats == ("html",)
+    planned, prompt = pipeline.plan(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["html"])
+    assert "1200" in prompt.messages[0].text
+    assert planned.formats == ("html",)
     assert written(tmp_path) == []
     assert pipeline.open_store().count() == 0
 

@@ -102,8 +102,7 @@ def test_interceptors_wrap_in_the_order_the_user_lists_them() -> None:
 def test_an_interceptor_may_edit_the_request_and_answer_instead() -> None:
     remembered = RetrievalResult("from the cache", "cache")
     pipeline = Pipeline(
-        {"retrieve.echo": Echo, "intercept.cache": Cache({"AAPL": remembered}), "intercept.outer": Outer([])},
-        {},
+        {"retrieve.echo": Echo, "intercept.cache": Cache({"AAPL": remembered}), "intercept.outer": Outer([])}, {}
     )
     assert pipeline.retrieve(Query("echo", subject="AAPL")) is remembered
     assert pipeline.retrieve(Query("echo", subject="MSFT")).data["params"] == {"seen": "outer"}
@@ -187,6 +186,34 @@ def test_a_class_that_cannot_be_built_is_a_wrong_setting_and_not_a_traceback() -
 def test_a_plugin_must_be_named_by_verb_and_name(name: str) -> None:
     with pytest.raises(ConfigError, match=r"Write verb\.name"):
         Pipeline({name: Echo}, {})
+
+
+def test_guards_are_asked_in_the_order_the_user_lists_them() -> None:
+    @plugin
+    class Guard:
+        name: str
+
+        @hookimpl
+        def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo) -> list[Finding]:
+            return [Finding(self.name, "any", "seen")]
+
+    plugins = {f"secure.{name}": Guard(name) for name in ("a", "b", "c")}
+    pipeline = Pipeline(plugins, {"plugins": {"secure": ["b", "c", "a"]}})
+    assert [finding.guard for finding in pipeline.secure(Stage.INPUT, [Segment("x")])] == ["b", "c", "a"]
+
+
+def test_no_setting_of_a_plugin_shows_in_an_error() -> None:
+    @plugin
+    class Keyed:
+        api_key: str
+
+        @hookimpl
+        def retrieve(self, query: Query) -> int:
+            return 1
+
+    with pytest.raises(WrongAnswer) as caught:
+        Pipeline({"retrieve.keyed": Keyed("canary-key")}, {}).retrieve(Query("keyed"))
+    assert "canary-key" not in str(caught.value)
 
 
 def test_a_guard_that_fails_stops_the_run() -> None:

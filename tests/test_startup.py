@@ -43,10 +43,7 @@ def test_help_and_version_import_no_plugin_and_no_library(words: list[str]) -> N
 
 def test_importing_the_package_imports_no_library() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import trainer, sys; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
+        [sys.executable, "-c", "import trainer, sys; print(*sys.modules)"], capture_output=True, text=True, check=True
     )
     assert not {name.partition(".")[0] for name in done.stdout.split()} & HEAVY
 

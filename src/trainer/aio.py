@@ -16,9 +16,7 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def _threaded(
-    method: Callable[Concatenate[Any, P], T],
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+def _threaded(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     async def call(pipeline: AsyncPipeline, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await pipeline._in_thread(partial(method, pipeline._pipeline, *args, **kwargs))
 
@@ -50,7 +48,7 @@ class AsyncPipeline:
     analyze = _threaded(Pipeline.analyze)
     run = _threaded(Pipeline.run)
     generate_report = _threaded(Pipeline.generate_report)
-    preview = _threaded(Pipeline.preview)
+    plan = _threaded(Pipeline.plan)
     close = _threaded(Pipeline.close)
 
     async def stream(self, *args: Any, **options: Any) -> AsyncIterator[str | Report]:

@@ -45,8 +45,12 @@ class Entry(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """The distribution's name, or for a plugin that is not installed, what it was given as."""
-        return self.distribution or str(self.value)
+        """The distribution's name, or for a plugin that is not installed, its class."""
+        if self.distribution or isinstance(self.value, str):
+            return self.distribution or self.value
+        # Never the object's own text: it may show its settings, and secrets among them.
+        kind = self.value if isinstance(self.value, type) else type(self.value)
+        return f"{kind.__module__}:{kind.__qualname__}"
 
     @property
     def version(self) -> str:
@@ -61,8 +65,7 @@ class Entry(NamedTuple):
         return (dist.metadata["Summary"] or "") if dist else ""
 
     def __str__(self) -> str:
-        origin = f"{self.distribution} {self.version}" if self.distribution else f"{self.value}"
-        return f"{origin} ({self.role} '{self.name}')"
+        return f"{f'{self.origin} {self.version}'.strip()} ({self.role} '{self.name}')"
 
     def load(self) -> Any:
         """Import what the entry names. Raises whatever importing it raises."""

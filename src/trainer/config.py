@@ -114,8 +114,7 @@ class Config:
         value = self.values.get(name, {})
         if not isinstance(value, Mapping):
             raise ConfigError(
-                f"'{name}' in {self.path} must be a table",
-                f"Write [{name}] on a line of its own, settings below it.",
+                f"'{name}' in {self.path} must be a table", f"Write [{name}] on a line of its own, settings below it."
             )
         return value
 

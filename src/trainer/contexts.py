@@ -26,8 +26,7 @@ def find_context(folder: Path, reference: str) -> Path:
         return confine(folder, named[0])
     if named:
         raise InstructionError(
-            f"several context files are named {reference}: {', '.join(named)}",
-            "Write the path of the one you mean.",
+            f"several context files are named {reference}: {', '.join(named)}", "Write the path of the one you mean."
         )
     near = get_close_matches(reference, files, n=2, cutoff=0.5) or get_close_matches(
         Path(reference).name, [Path(file).name for file in files], n=2, cutoff=0.5
@@ -48,5 +47,5 @@ def load_contexts(folder: Path, references: Iterable[str]) -> list[Context]:
                 raise InstructionError(
                     f"cannot read the context file {reference}: {error}", "A context is Markdown in UTF-8."
                 ) from error
-            found[path] = Context(reference, path, text)
+            found[path] = Context(path.relative_to(folder.resolve()).as_posix(), path, text)
     return list(found.values())

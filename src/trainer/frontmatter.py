@@ -34,8 +34,8 @@ def split_front_matter(text: str, name: str = "the document") -> tuple[dict[str,
     try:
         if len(head) > 65536:
             raise ValueError("it is longer than 64 KiB")
-        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken) for token in yaml.scan(head)):
-            raise ValueError("anchors are not allowed")
+        if any(isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken) for token in yaml.scan(head)):
+            raise ValueError("anchors and tags are not allowed")
         values = yaml.load(head, _loader())  # noqa: S506  # a SafeLoader, with fewer scalars
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())

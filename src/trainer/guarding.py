@@ -51,12 +51,6 @@ def explain(stage: Stage, level: Level) -> list[dict[str, str]]:
             finding = Finding("any", "any", "", severity=severity)
             action = decide(finding, Segment("", trust=trust), level)
             rows.append(
-                {
-                    "stage": stage,
-                    "level": level,
-                    "trust": trust,
-                    "severity": severity,
-                    "action": action.name.lower(),
-                }
+                {"stage": stage, "level": level, "trust": trust, "severity": severity, "action": action.name.lower()}
             )
     return rows

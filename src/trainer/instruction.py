@@ -140,11 +140,7 @@ class Instruction:
     @property
     def variables(self) -> dict[str, int]:
         """Every variable in the title, the data and the text, with its line (0 in the front matter)."""
-        declared = [
-            self.title,
-            *self.models,
-            *(text for need in self.data.values() for text in _texts(need.params)),
-        ]
+        declared = [self.title, *self.models, *(text for need in self.data.values() for text in _texts(need.params))]
         found = {name: 0 for text in declared for name in Template(text).variables}
         return found | self.body.variables | {name: 0 for name in self.input if name not in self.body.variables}
 
@@ -203,8 +199,7 @@ class Instruction:
             return cls.parse(path.read_text(encoding="utf-8-sig"), path)
         except FileNotFoundError:
             raise InstructionError(
-                f"no instruction at {path}",
-                "See `ls information/instructions`, or make one with `trainer init`.",
+                f"no instruction at {path}", "See `ls information/instructions`, or make one with `trainer init`."
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise InstructionError(

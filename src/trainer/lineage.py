@@ -88,11 +88,7 @@ def front_matter(report: Report, answer: CompletionResult) -> dict[str, Any]:
 def snapshot(report: Report, prompt: Prompt) -> Document:
     """The data a report was made from, as one JSON document."""
     records = [
-        {
-            **line,
-            "data": prompt.records[line["name"]].data,
-            "metadata": dict(prompt.records[line["name"]].metadata),
-        }
+        {**line, "data": prompt.records[line["name"]].data, "metadata": dict(prompt.records[line["name"]].metadata)}
         for line in [_plain(source) for source in report.sources]
     ]
     data = {

@@ -108,7 +108,7 @@ class Finding:
 
 @frozen
 class Context:
-    """A background file: the name it was asked for by, its path and its text."""
+    """A background file: its path below the context folder as its name, its path and its text."""
 
     name: str
     path: Path

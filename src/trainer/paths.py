@@ -22,7 +22,10 @@ def confine(root: Path, reference: str | Path) -> Path:
         raise _refused(root, text)
     if ".." in windows.parts:
         raise _refused(root, text)
-    path = (root / text).resolve()
+    try:
+        path = (root / text).resolve()
+    except (OSError, RuntimeError) as error:  # links that lead in a circle, names that are too long
+        raise _refused(root, text) from error
     if not path.is_relative_to(root.resolve()):
         raise _refused(root, text)
     return path

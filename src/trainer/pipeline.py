@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from trainer import routing
 from trainer.config import Config, Settings
@@ -47,7 +47,6 @@ from trainer.models import (
     RetrievalResult,
     RunInfo,
     Segment,
-    Source,
     Stage,
     now,
     slug,
@@ -64,23 +63,9 @@ log = logging.getLogger("trainer")
 RUNS = "trainer.run"
 
 
-@frozen
-class Preview:
-    """What a run would do, found out without writing anything."""
-
-    title: str
-    prompt: Prompt
-    models: Sequence[str]
-    formats: Sequence[str]
-    sources: Sequence[Source]
-    contexts: Sequence[Context]
-    findings: Sequence[Finding]
-    warnings: Sequence[str]
-
-
 @define
 class Run:
-    """A run under way: what was asked, and what has been noticed so far."""
+    """A run, planned or under way: what was asked, and what has been found so far."""
 
     instruction: Instruction
     params: dict[str, str]
@@ -223,7 +208,7 @@ class Pipeline:
 
         `params` fill the instruction's variables. `to` names formats beside Markdown, and `model` one model
         or several in order of preference; without them the instruction's, then the configured ones are taken.
-        `on_text` is called with each piece of the answer as it arrives. Any error leaves no file behind.
+        `on_text` is called with each piece of the answer as it arrives. Files are written last, all or none.
         """
         run = self._begin(instruction, params, to, model)
         records = self._gather(run)
@@ -234,21 +219,20 @@ class Pipeline:
     #: The older name of `run`.
     generate_report = run
 
-    def preview(
+    def plan(
         self,
         instruction: str | Path | Instruction,
         params: Mapping[str, Any] | None = None,
         *,
         to: Sequence[str] = (),
         model: str | Sequence[str] = "",
-    ) -> Preview:
-        """What `run` would send to which model, without asking a model, storing or writing anything."""
+    ) -> tuple[Run, Prompt]:
+        """What `run` would send to which model: asks no model, stores and writes nothing.
+
+        The data is retrieved, since the prompt is made of it.
+        """
         run = self._begin(instruction, params, to, model, dry=True)
-        prompt = self._prompt(run, self._gather(run))
-        return Preview(
-            title=run.title, prompt=prompt, models=run.models, formats=run.formats, sources=sources_of(prompt),
-            contexts=run.contexts, findings=run.findings, warnings=run.warnings,
-        )  # fmt: skip
+        return run, self._prompt(run, self._gather(run))
 
     def stream(
         self, instruction: str | Path | Instruction, params: Mapping[str, Any] | None = None, **options: Any
@@ -334,7 +318,11 @@ class Pipeline:
 
         def record(need: Need) -> StoredData | None:
             query = Query(need.source, fill_values(need.params, run.params))
-            return self._stored(query, need.max_age) or self._fetch(run, need, query)
+            stored = self._stored(query, need.max_age)
+            if stored is None:
+                return self._fetch(run, need, query)
+            self._guard_data(run, need.name, stored.data)
+            return stored
 
         if len(needs) < 2:
             found = [record(need) for need in needs]
@@ -359,13 +347,17 @@ class Pipeline:
                 raise
             run.warnings.append(f"{need.name} is left out: {_first_line(error)}")
             return None
-        self._guard(run, Stage.DATA, [Segment("\n".join(_texts(result.data)), "data", "untrusted", need.name)])
+        self._guard_data(run, need.name, result.data)
         with run.step("store", need.name):
             return self._record(query, result) if run.dry else self.keep(query, result)
 
+    def _guard_data(self, run: Run, name: str, data: Any) -> None:
+        self._guard(run, Stage.DATA, [Segment("\n".join(_texts(data)), "data", "untrusted", name)])
+
     def _record(self, query: Query, result: RetrievalResult) -> StoredData:
         """A result as the record it would be stored as; version 0 says that it is not."""
-        key = f"{result.source}:{result.subject or query.subject}:{result.retrieved_at:%Y%m%d}"
+        subject = "".join("-" if char in ":@" or char.isspace() else char for char in result.subject) or query.subject
+        key = f"{result.source}:{subject or 'all'}:{result.retrieved_at:%Y%m%d}"
         metadata = {
             **result.metadata,
             "query": query.fingerprint,
@@ -412,8 +404,8 @@ class Pipeline:
                 with run.step("complete", model):
                     answer = self.complete(request)
                 break
-            except TrainerError as error:
-                if position == len(run.models) or error.exit_code == Blocked.exit_code:
+            except Exception as error:
+                if position == len(run.models) or isinstance(error, Blocked | GuardFailed):
                     raise
                 run.warnings.append(f"{model} was passed over: {_first_line(error)}")
         self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])

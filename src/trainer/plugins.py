@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import traceback
 from collections.abc import Mapping
@@ -66,6 +67,8 @@ class Plugins:
     def discovered(cls, config: Config) -> Plugins:
         """What is installed, and what `[plugins] local` adds."""
         local = [_local(item) for item in config.plugins.local.items()]
+        if local and str(config.root) not in sys.path:
+            sys.path.append(str(config.root))  # their modules lie in the project, not in the environment
         return cls(Catalog([*Catalog.discover(), *local]), config)
 
     def names(self, role: str) -> list[str]:
@@ -153,15 +156,14 @@ class Plugins:
     def _register(self, newest: Entry) -> pluggy.PluginManager:
         manager = pluggy.PluginManager("trainer")
         manager.add_hookspecs(hookspecs)
-        # pluggy calls the last one registered first; the user lists the outermost interceptor first.
-        rank = {name: -number for number, name in enumerate(self.names("intercept"))}
-        for (role, name), instance in sorted(
-            self._loaded.items(), key=lambda item: rank.get(item[0][1], 1) if item[0][0] == "intercept" else 1
-        ):
+        # pluggy calls the last one registered first; users list the outermost interceptor and the first guard first.
+        listed = [(role, name) for role in ("intercept", "secure") for name in reversed(self.names(role))]
+        for key in dict.fromkeys([key for key in listed if key in self._loaded] + list(self._loaded)):
+            instance = self._loaded[key]
             if manager.is_registered(instance):
                 continue
             try:
-                manager.register(instance, name=f"{role}.{name}")
+                manager.register(instance, name=".".join(key))
             except pluggy.PluginValidationError as error:
                 del self._loaded[newest.role, newest.name]
                 raise BrokenPlugin(f"{newest} does not fit its hook: {_last_line(error)}", _remedy(newest)) from error
@@ -246,15 +248,14 @@ def _local(item: tuple[str, Any]) -> Entry:
     role, _, name = item[0].partition(".")
     if role not in ROLES or not name:
         raise ConfigError(
-            f"a plugin cannot be named {item[0]!r}",
-            f"Write verb.name, where verb is one of {', '.join(ROLES)}.",
+            f"a plugin cannot be named {item[0]!r}", f"Write verb.name, where verb is one of {', '.join(ROLES)}."
         )
     return Entry(role, name, item[1])
 
 
 def _remedy(entry: Entry) -> str:
     if not entry.distribution:
-        return f"Mend {entry.value}, or take it out."
+        return f"Mend {entry.origin}, or take it out."
     name = entry.distribution
     return f'Reinstall or update {name}, or switch it off: [plugins] disable = ["{name}"]'
 

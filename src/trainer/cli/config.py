@@ -66,11 +66,7 @@ def set_(key: str, value: str) -> None:
 @config.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("trainer.toml"),
-    show_default=True,
-    help="Where to write.",
+    "--out", type=click.Path(path_type=Path), default=Path("trainer.toml"), show_default=True, help="Where to write."
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def import_(file: Path, out: Path, force: bool) -> None:
@@ -81,8 +77,7 @@ def import_(file: Path, out: Path, force: bool) -> None:
 
     if out.exists() and not force:
         raise ConfigError(
-            f"{out} is there already",
-            "Nothing was written. Add --force to replace it, or --out for another file.",
+            f"{out} is there already", "Nothing was written. Add --force to replace it, or --out for another file."
         )
     text, left = import_config(file)
     write_atomic(out, text)

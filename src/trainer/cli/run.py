@@ -12,8 +12,8 @@ import click
 from trainer.cli.console import JSON, note, pairs, print_json, print_rows
 
 if TYPE_CHECKING:
-    from trainer.models import Event, Report
-    from trainer.pipeline import Pipeline, Preview
+    from trainer.models import Event, Prompt, Report
+    from trainer.pipeline import Pipeline, Run
 
 
 @click.command()
@@ -37,21 +37,25 @@ def run(
 
     Writes output/report/*.md, output/json/*.json (the data it was made from) and one file for each --to.
     """
+    from trainer.instruction import Instruction
     from trainer.pipeline import Pipeline
 
+    chosen = Instruction.load(instruction)
     values = pairs(params, "Parameters")
     options: dict[str, Any] = {"to": formats, "model": models}
     with Pipeline(observers=[_progress] if sys.stderr.isatty() and not stream else []) as pipeline:
         if dry_run:
-            preview = pipeline.preview(instruction, values, **options)
-            print_json(_plan(preview)) if as_json else _show(preview)
+            plan = pipeline.plan(chosen, values, **options)
+            print_json(_plan(*plan)) if as_json else _show(*plan)
             return
         if stream:
             options["on_text"] = lambda text: click.echo(text, nl=False)
-        report = pipeline.run(instruction, values, **options)
+        report = pipeline.run(chosen, values, **options)
         if stream:
             click.echo()
-        print_json(report) if as_json else _done(pipeline, report)
+        if not (models or chosen.models or pipeline.settings.models):
+            _offer(pipeline)
+        print_json(report) if as_json else _done(report)
 
 
 def _progress(event: Event) -> None:
@@ -61,13 +65,11 @@ def _progress(event: Event) -> None:
     click.echo(f"{mark} {event.step:<9} {event.detail:<40} {event.seconds or 0:6.2f} s", err=True)
 
 
-def _done(pipeline: Pipeline, report: Report) -> None:
+def _done(report: Report) -> None:
     for warning in report.warnings:
         note(f"Warning: {warning}")
     for finding in report.findings:
         note(f"Note: guard '{finding.guard}' noticed: {finding.message}")
-    if report.model.startswith("offline/"):
-        _offer(pipeline)
     here = Path.cwd()
     shown = {name: path.relative_to(here) if path.is_relative_to(here) else path for name, path in report.files.items()}
     print_rows(({"format": name, "file": str(path)} for name, path in shown.items()), ("format", "file"))
@@ -89,31 +91,36 @@ def _offer(pipeline: Pipeline) -> None:
     note('  Choose one with --model PROVIDER/MODEL, or in trainer.toml: [pipeline] model = "PROVIDER/MODEL"')
 
 
-def _plan(preview: Preview) -> dict[str, Any]:
+def _plan(run: Run, prompt: Prompt) -> dict[str, Any]:
+    from trainer.lineage import sources_of
+
     return {
-        "title": preview.title,
-        "models": list(preview.models),
-        "formats": list(preview.formats),
-        "sources": list(preview.sources),
-        "contexts": [{"name": context.name, "path": str(context.path)} for context in preview.contexts],
-        "warnings": list(preview.warnings),
-        "findings": list(preview.findings),
-        "prompt": {"hash": preview.prompt.hash, "messages": list(preview.prompt.messages)},
+        "title": run.title,
+        "models": list(run.models),
+        "formats": ["markdown", *run.formats],
+        "sources": sources_of(prompt),
+        "contexts": [{"name": context.name, "path": str(context.path)} for context in run.contexts],
+        "warnings": run.warnings,
+        "findings": run.findings,
+        "prompt": {"hash": prompt.hash, "messages": list(prompt.messages)},
     }
 
 
-def _show(preview: Preview) -> None:
-    click.secho(preview.title, bold=True)
-    click.echo(f"models    {', '.join(preview.models)}")
-    click.echo(f"formats   {', '.join(['markdown', *preview.formats])}")
-    for source in preview.sources:
-        click.echo(f"data      {source.name}: {source.url or source.source} ({source.subject})")
-    for context in preview.contexts:
-        click.echo(f"context   {context.name}")
-    for warning in preview.warnings:
+def _show(run: Run, prompt: Prompt) -> None:
+    from trainer.lineage import sources_of
+
+    lines = [("models", ", ".join(run.models)), ("formats", ", ".join(["markdown", *run.formats]))]
+    lines += [
+        ("data", f"{source.name}: {source.url or source.source} ({source.subject})") for source in sources_of(prompt)
+    ]
+    lines += [("context", context.name) for context in run.contexts]
+    size = sum(len(message.text) for message in prompt.messages)
+    lines.append(("prompt", f"{prompt.hash[:12]}, {size} characters, about {size // 4} tokens"))
+    click.secho(run.title, bold=True)
+    for name, text in lines:
+        click.echo(f"{name:<9} {text}")
+    for warning in run.warnings:
         note(f"Warning: {warning}")
-    size = sum(len(message.text) for message in preview.prompt.messages)
-    click.echo(f"prompt    {preview.prompt.hash[:12]}, {size} characters, about {size // 4} tokens")
-    for message in preview.prompt.messages:
+    for message in prompt.messages:
         click.secho(f"\n── {message.role} ──", fg="cyan")
         click.echo(message.text)

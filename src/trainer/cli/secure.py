@@ -14,11 +14,7 @@ STAGES = ("input", "data", "prompt", "output", "render")
 @click.command()
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option(
-    "--stage",
-    type=click.Choice(STAGES),
-    default="input",
-    show_default=True,
-    help="Where the text would be met.",
+    "--stage", type=click.Choice(STAGES), default="input", show_default=True, help="Where the text would be met."
 )
 @click.option("--level", type=click.Choice(["strict", "moderate", "permissive"]), help="Instead of the configured one.")
 @click.option("--explain", is_flag=True, help="Print the table from findings to actions.")

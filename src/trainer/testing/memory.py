@@ -48,8 +48,7 @@ class MemoryStore(DataStore):
             if if_version is not None and if_version != (current.version if current else 0):
                 found = current.version if current else 0
                 raise VersionConflict(
-                    f"{key} is at version {found}, not {if_version}",
-                    "Read it again, then write on top of that.",
+                    f"{key} is at version {found}, not {if_version}", "Read it again, then write on top of that."
                 )
             if current and canonical_json(current.data) == text:
                 seen = attrs.evolve(current, source=source, metadata=extra, ttl=ttl, updated_at=time)
@@ -102,11 +101,7 @@ class MemoryStore(DataStore):
 
     def sweep(self) -> int:
         with self._lock:
-            gone = [
-                key
-                for key, items in self._versions.items()
-                if not items[-1].deleted and not self._current(key)
-            ]
+            gone = [key for key, items in self._versions.items() if not items[-1].deleted and not self._current(key)]
             for key in gone:
                 self._add(key, None, source=self._versions[key][-1].source, deleted=True)
             return len(gone)
@@ -116,9 +111,7 @@ class MemoryStore(DataStore):
 
     def _add(self, key: str, data: Any, **fields: Any) -> StoredData:
         versions, time = self._versions.setdefault(key, []), self._clock()
-        record = StoredData(
-            key=key, data=data, version=len(versions) + 1, stored_at=time, updated_at=time, **fields
-        )
+        record = StoredData(key=key, data=data, version=len(versions) + 1, stored_at=time, updated_at=time, **fields)
         versions.append(record)
         return record
 
@@ -158,11 +151,7 @@ def _holds(record: StoredData, path: str, wanted: Any) -> bool:
     value: Any = record.metadata if path.startswith("metadata.") else record.data
     for step in path.removeprefix("metadata.").split("."):
         value = value.get(step, ABSENT) if isinstance(value, Mapping) else ABSENT
-    tests = (
-        wanted
-        if isinstance(wanted, Mapping) and any(key.startswith("$") for key in wanted)
-        else {"$eq": wanted}
-    )
+    tests = wanted if isinstance(wanted, Mapping) and any(key.startswith("$") for key in wanted) else {"$eq": wanted}
     return all(_test(value, operator, operand) for operator, operand in tests.items())
 
 
@@ -173,9 +162,7 @@ def _test(value: Any, operator: str, operand: Any) -> bool:
         return any(_equal(value, item) for item in operand)
     if operator in COMPARE:
         return _kind(value) == _kind(operand) and COMPARE[operator](value, operand)
-    raise UnsupportedQuery(
-        f"the memory store knows no '{operator}'", f"It knows $and, $eq, $in, {', '.join(COMPARE)}."
-    )
+    raise UnsupportedQuery(f"the memory store knows no '{operator}'", f"It knows $and, $eq, $in, {', '.join(COMPARE)}.")
 
 
 def _equal(value: Any, operand: Any) -> bool:

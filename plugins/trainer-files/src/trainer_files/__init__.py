@@ -1,0 +1,25 @@
+"""Data from files: JSON, CSV, Markdown and text, one file or all that a pattern names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainer import Query, RetrievalResult, hookimpl, plugin
+from trainer_files.retriever import FileRetriever
+
+__all__ = ["File", "FileRetriever"]
+
+
+@plugin
+class File:
+    """The source `file`: files inside the project's folder.
+
+    `root` is the folder that no path leaves, `max_bytes` what one retrieval may read in all.
+    """
+
+    root: Path | str = Path()
+    max_bytes: int = 50_000_000
+
+    @hookimpl
+    def retrieve(self, query: Query) -> RetrievalResult:
+        return FileRetriever(self.root, self.max_bytes).retrieve(query.params)
