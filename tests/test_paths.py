@@ -40,9 +40,7 @@ def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
     with pytest.raises(PathRefused):
-        confine(tmp_path, "one/x.md")
-    with pytest.raises(PathRefused):
-        confine(tmp_path, "x/" * 5000)
+        confine(tmp_path, "one")
 
 
 def test_a_root_that_is_itself_a_link_is_no_escape(tmp_path: Path) -> None:

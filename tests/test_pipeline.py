@@ -250,6 +250,16 @@ def test_optional_data_that_fails_becomes_a_warning_and_required_data_an_error(m
     assert "at step retrieve" in caught.value.__notes__
 
 
+def test_optional_data_asked_for_by_an_empty_variable_is_left_out_quietly(make: Make, tmp_path: Path) -> None:
+    front = 'input: {A: {}, B: {default: ""}}\ndata:\n'
+    needs = '  a: {source: numbers, ticker: "{A}"}\n  b: {source: numbers, ticker: "x{B}", optional: true}\n'
+    (tmp_path / "figures.md").write_text(f"---\n{front}{needs}---\nText {{A}}.\n")
+    source = Numbers()
+    report = make(retrieve__numbers=source).run(tmp_path / "figures.md", {"A": "ACME"})
+    assert (source.asked, report.warnings) == (1, ())
+    assert report.files["markdown"].name.startswith("figures-ACME-2")
+
+
 @pytest.mark.parametrize("stage", ["input", "data", "prompt", "output", "render"])
 def test_a_guard_sees_every_stage_and_may_stop_the_run_before_anything_is_written(
     make: Make, tmp_path: Path, stage: str

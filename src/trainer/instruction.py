@@ -102,6 +102,11 @@ class Need:
     max_age: float | None = None
     optional: bool = False
 
+    @property
+    def variables(self) -> set[str]:
+        """The variables that the parameters use."""
+        return {name for text in _texts(self.params) for name in Template(text).variables}
+
 
 @frozen
 class Section:
@@ -140,8 +145,8 @@ class Instruction:
     @property
     def variables(self) -> dict[str, int]:
         """Every variable in the title, the data and the text, with its line (0 in the front matter)."""
-        declared = [self.title, *self.models, *(text for need in self.data.values() for text in _texts(need.params))]
-        found = {name: 0 for text in declared for name in Template(text).variables}
+        found = {name: 0 for text in (self.title, *self.models) for name in Template(text).variables}
+        found |= {name: 0 for need in self.data.values() for name in need.variables}
         return found | self.body.variables | {name: 0 for name in self.input if name not in self.body.variables}
 
     @property

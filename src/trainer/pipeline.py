@@ -317,6 +317,8 @@ class Pipeline:
         needs = list(run.instruction.data.values())
 
         def record(need: Need) -> StoredData | None:
+            if need.optional and any(not run.params[name] for name in need.variables):
+                return None  # asked for by a variable that was left empty
             query = Query(need.source, fill_values(need.params, run.params))
             stored = self._stored(query, need.max_age)
             if stored is None:
