@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 
 from trainer.errors import PathRefused
 
 
-def confine(root: Path, reference: str | Path) -> Path:
+def confine(root: Path, reference: str | PurePath) -> Path:
     """The real path of `reference` inside `root`; raises `PathRefused` if it could lead anywhere else.
 
     Refused: absolute paths, drives and UNC names, `~`, any `..`, NUL, and symbolic links that lead out of

@@ -41,9 +41,7 @@ tables = st.lists(words, min_size=1, max_size=3, unique=True).flatmap(
     lambda names: st.lists(st.fixed_dictionaries(dict.fromkeys(names, scalars)), max_size=4)
 )
 documents = tables | st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
-    max_leaves=8,
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=8
 )
 layouts = st.sampled_from(sorted(PLUGINS))
 
@@ -173,10 +171,7 @@ def test_a_second_look_at_the_same_content_does_not_change_the_hash() -> None:
 
 
 def test_rows_of_one_shape_become_a_table_that_tells_texts_from_numbers() -> None:
-    rows = [
-        {"day": "2024-01-02", "close": 189.5, "note": None},
-        {"close": "189.5", "note": "", "day": 'a,"b"\n'},
-    ]
+    rows = [{"day": "2024-01-02", "close": 189.5, "note": None}, {"close": "189.5", "note": "", "day": 'a,"b"\n'}]
     assert serialise(rows) == 'close,day,note\n189.5,2024-01-02,\n"189.5","a,""b""\n",""'
     assert serialise([{"a": 1}, {"b": 1}]) == '[{"a":1},{"b":1}]'
     assert serialise([{"a": [1]}]) == '[{"a":[1]}]'

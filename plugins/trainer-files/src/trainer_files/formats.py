@@ -18,14 +18,7 @@ from trainer.stores import LARGEST_INTEGER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SUFFIXES = {
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".txt": "text",
-}
+SUFFIXES = {".json": "json", ".csv": "csv", ".tsv": "csv", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
 DELIMITERS = ",;\t|"
 SAMPLE = 65_536  # characters that are enough to tell the delimiter
 INTEGER = re.compile(r"-?[1-9][0-9]{0,18}|0")

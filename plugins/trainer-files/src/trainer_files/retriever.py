@@ -52,7 +52,7 @@ class FileRetriever:
         Raises `PathRefused` for what leads out of `root`, `RetrievalError` for what cannot be read.
         """
         path, kind, encoding = _checked(params)
-        several = any(char in path for char in "*?[") and not self._confined(path).exists()
+        several = any(char in path for char in "*?[") and not confine(self.root, path).exists()
         files: dict[str, _File] = {}
         left = self.max_bytes
         for name in self._matches(path) if several else [PurePath(path).as_posix()]:
@@ -72,14 +72,8 @@ class FileRetriever:
             },
         )
 
-    def _confined(self, name: str | PurePath) -> Path:
-        try:
-            return confine(self.root, str(name))
-        except (OSError, RuntimeError) as error:
-            raise RetrievalError(f"{name} cannot be read: {error}", "Mend the links on its way.") from error
-
     def _matches(self, pattern: str) -> list[str]:
-        self._confined(pattern)
+        confine(self.root, pattern)
         found = set(self._expand(PurePath(), PurePath(pattern).parts))
         if not found:
             raise RetrievalError(f"no file matches {pattern!r}", f"The pattern is relative to {self.root.resolve()}.")
@@ -95,7 +89,7 @@ class FileRetriever:
         for name, linked in self._entries(folder):
             if not wanted(name) or (name.startswith(".") and not head.startswith(".")):
                 continue
-            if self._confined(folder / name).is_dir():
+            if confine(self.root, folder / name).is_dir():
                 if deep and not linked:
                     yield from self._expand(folder / name, parts)
                 elif rest and not deep:
@@ -105,13 +99,13 @@ class FileRetriever:
 
     def _entries(self, folder: PurePath) -> list[tuple[str, bool]]:
         try:
-            with os.scandir(self._confined(folder)) as entries:
+            with os.scandir(confine(self.root, folder)) as entries:
                 return [(entry.name, entry.is_symlink()) for entry in entries]
         except OSError as error:
             raise _unreadable(str(folder), error) from error
 
     def _load(self, name: str, kind: str, encoding: str, left: int) -> _File:
-        path = self._confined(name)
+        path = confine(self.root, name)
         chosen = format_of(name) if kind == "auto" else kind
         raw, modified = self._read(path, name, left)
         if chosen is None:
