@@ -141,6 +141,15 @@ def test_records_are_put_got_listed_and_deleted(project: Path) -> None:
     assert "is not JSON" in bad(1, "store", "put", "k", "-", text="{")
 
 
+def test_a_command_in_a_folder_of_the_project_uses_the_projects_store(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good("store", "put", "k:1", "-", text="1")
+    monkeypatch.chdir(project / "information")
+    assert good("store", "get", "k:1").strip() == "1"
+    assert len(list(project.rglob("store.db"))) == 1
+
+
 def test_data_is_retrieved_and_kept(project: Path) -> None:
     told = good("retrieve", "file", "path=information/data/ACME.json")
     assert "facts: 1 rows" in told

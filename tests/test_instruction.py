@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from trainer import Instruction, Template
+from trainer import Document, Instruction, Template
 from trainer.errors import InstructionError
 from trainer.instruction import seconds, split_front_matter
+from trainer.lineage import to_bytes
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 nasty = st.one_of(st.text(), st.sampled_from(["{A}", "{{A}}", "{{", "}}", "{", "{A}{B}", "{{{A}}}", "\\1", "\\g<0>"]))
@@ -168,6 +169,32 @@ def test_tickers_and_dates_that_yaml_would_bend_stay_text() -> None:
         "a": ["ON", "NO", "Y", "yes", "2025-09-27", "12:30", "1_000"],
         "b": [True, None, 7, 16, 2.5, 1000.0],
     }
+
+
+@pytest.mark.parametrize("head", ["a: " + "[" * 30000, "a: " + "{" * 900])
+def test_front_matter_made_to_exhaust_its_reader_is_refused_at_once(head: str) -> None:
+    with pytest.raises(InstructionError):
+        split_front_matter(f"---\n{head}\n---\nx")
+
+
+@given(
+    values=st.dictionaries(
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5),
+        min_size=1,
+    )
+)
+def test_what_a_report_says_about_itself_is_read_back_exactly(values: dict[str, object]) -> None:
+    assert split_front_matter(to_bytes(Document("text", "markdown", values)).decode()) == (
+        values,
+        "\ntext\n",
+        len(values) + 3,
+    )
+
+
+def test_a_reports_own_front_matter_may_be_of_any_length() -> None:
+    values = {"sources": [{"ref": "x" * 100}] * 10_000}
+    assert split_front_matter(to_bytes(Document("text", "markdown", values)).decode())[0] == values
 
 
 def test_a_rule_without_an_end_is_text_and_not_front_matter() -> None:

@@ -180,6 +180,15 @@ def test_a_run_writes_the_report_its_data_and_each_format_and_says_where(make: M
     assert "ACME: figures" in report.files["html"].read_text()
 
 
+def test_a_run_without_files_holds_its_documents_and_is_recorded(make: Make, tmp_path: Path) -> None:
+    pipeline = make()
+    report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["html"], write=False)
+    assert written(tmp_path) == []
+    assert report.files == {}
+    assert report.documents["html"].text.startswith("<h1>ACME: figures</h1>")
+    assert pipeline.find_run(report.id) is not None
+
+
 def test_lineage_leads_from_any_written_file_to_the_record_and_its_address(make: Make, tmp_path: Path) -> None:
     pipeline = make()
     report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"}, to=["html"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 __all__ = [
     "AmbiguousPlugin", "Blocked", "BrokenPlugin", "CompletionError", "ConfigError", "ConversionError",
-    "GuardFailed", "InstructionError", "PathRefused", "PluginFailed", "RetrievalError", "StoreError",
-    "TrainerError", "Truncated", "UnknownPlugin", "UnsupportedQuery", "VersionConflict", "WrongAnswer",
-    "WrongSetting",
+    "GuardFailed", "InstructionError", "NotFound", "PathRefused", "PluginFailed", "RateLimited", "Refused",
+    "RetrievalError", "StoreError", "TrainerError", "Truncated", "Unavailable", "UnknownPlugin", "UnsupportedQuery",
+    "VersionConflict", "WrongAnswer", "WrongSetting",
 ]  # fmt: skip
 
 
@@ -76,6 +76,26 @@ class PluginFailed(TrainerError):
 
 class RetrievalError(TrainerError):
     """A source has no answer: not found, refused, unreachable, unreadable."""
+
+
+class NotFound(RetrievalError):
+    """The source answers, and has nothing under that name."""
+
+
+class Refused(RetrievalError):
+    """The source does not let us have it: who asks, or how, is not to its liking."""
+
+
+class Unavailable(RetrievalError):
+    """The source gives no whole answer now and may give one later; `retry_after` is in seconds, if it said when."""
+
+    def __init__(self, problem: str, remedy: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(problem, remedy)
+        self.retry_after = retry_after
+
+
+class RateLimited(Unavailable):
+    """The source was asked too often and wants to be left alone for a while."""
 
 
 class StoreError(TrainerError):

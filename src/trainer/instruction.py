@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ class Template:
     text: str
     first_line: int = 1
 
-    @property
+    @cached_property
     def variables(self) -> dict[str, int]:
         """Each variable with the number of the line it first stands in."""
         found: dict[str, int] = {}
@@ -52,19 +53,23 @@ class Template:
 
         Raises `InstructionError` naming each variable that has no value, with its line.
         """
-        missing = {name: line for name, line in self.variables.items() if name not in values}
-        if missing:
+
+        if "{" not in self.text:
+            return self.text
+
+        def replace(match: re.Match[str]) -> str:
+            if match[3]:
+                return values[match[3]]
+            return f"{{{match[1]}}}" if match[1] else "{"
+
+        try:
+            return PLACEHOLDER.sub(replace, self.text)
+        except KeyError:
+            missing = {name: line for name, line in self.variables.items() if name not in values}
             raise InstructionError(
                 f"no value for {', '.join(f'{{{name}}} (line {line})' for name, line in missing.items())}",
                 f"Add {' '.join(f'-p {name}=…' for name in missing)}; {{{{NAME}}}} is a literal {{NAME}}.",
-            )
-
-        def replace(match: re.Match[str]) -> str:
-            if match[1]:
-                return f"{{{match[1]}}}"
-            return "{" if match[2] else values[match[3]]
-
-        return PLACEHOLDER.sub(replace, self.text)
+            ) from None
 
 
 def _as_texts(items: Iterable[Any]) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ class Need:
     max_age: float | None = None
     optional: bool = False
 
-    @property
+    @cached_property
     def variables(self) -> set[str]:
         """The variables that the parameters use."""
         return {name for text in _texts(self.params) for name in Template(text).variables}
@@ -142,14 +147,14 @@ class Instruction:
         """The file's name without its ending."""
         return self.path.stem
 
-    @property
+    @cached_property
     def variables(self) -> dict[str, int]:
         """Every variable in the title, the data and the text, with its line (0 in the front matter)."""
         found = {name: 0 for text in (self.title, *self.models) for name in Template(text).variables}
         found |= {name: 0 for need in self.data.values() for name in need.variables}
         return found | self.body.variables | {name: 0 for name in self.input if name not in self.body.variables}
 
-    @property
+    @cached_property
     def references(self) -> dict[str, int]:
         """Markdown files that the text names, outside code, each with its first line."""
         found: dict[str, int] = {}
@@ -158,7 +163,7 @@ class Instruction:
                 found.setdefault(match[1], number)
         return found
 
-    @property
+    @cached_property
     def sections(self) -> tuple[Section, ...]:
         """What the report should have sections for: the headings below the first level, with their text."""
         found: list[tuple[str, int, list[str]]] = []

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from trainer.models import CompletionResult, Document, Prompt, Report, Source
 from trainer.stores import StoredData, content_hash
+
+if TYPE_CHECKING:
+    from trainer.pipeline import Run
+
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def sha256(content: bytes) -> str:
@@ -29,7 +35,7 @@ def to_bytes(document: Document) -> bytes:
         return document.content
     text = document.content
     if document.format == "markdown" and document.metadata:
-        lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in document.metadata.items()]
+        lines = [f"{key}: {ENCODER.encode(value)}" for key, value in document.metadata.items()]
         text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
     return text.encode("utf-8", "replace")
 
@@ -66,48 +72,52 @@ def _plain(value: Any, *names: str) -> dict[str, Any]:
     )
 
 
-def front_matter(report: Report, answer: CompletionResult) -> dict[str, Any]:
+def front_matter(run: Run, prompt: Prompt, answer: CompletionResult, created: datetime) -> dict[str, Any]:
     """What a document says about itself; every key is always there, so that no text can add one."""
     return {
-        "title": report.title,
-        "run": report.id,
-        "date": report.created_at.isoformat(timespec="seconds"),
-        "model": report.model,
+        "title": run.title,
+        "run": run.info.id,
+        "date": created.isoformat(timespec="seconds"),
+        "model": answer.model,
         "writer": answer.provider,
-        "instruction": Path(report.instruction).name,
-        "params": dict(report.params),
-        "cost": report.cost,
-        "tokens": report.tokens,
-        "prompt": report.prompt_hash,
-        "sources": [_plain(source) for source in report.sources],
-        "warnings": list(report.warnings),
-        "findings": [_plain(finding, "guard", "category", "severity", "message") for finding in report.findings],
+        "instruction": run.instruction.path.name,
+        "theme": run.instruction.theme,
+        "params": dict(run.params),
+        "cost": answer.cost,
+        "tokens": answer.tokens_used,
+        "prompt": prompt.hash,
+        "sources": [_plain(source) for source in sources_of(prompt)],
+        "warnings": list(run.warnings),
+        "findings": [_plain(finding, "guard", "category", "severity", "message") for finding in run.findings],
     }
 
 
-def snapshot(report: Report, prompt: Prompt) -> Document:
-    """The data a report was made from, as one JSON document."""
+def snapshot(about: Mapping[str, Any], prompt: Prompt) -> Document:
+    """The data a report was made from, as one JSON document; `about` is the report's front matter."""
     records = [
         {**line, "data": prompt.records[line["name"]].data, "metadata": dict(prompt.records[line["name"]].metadata)}
-        for line in [_plain(source) for source in report.sources]
+        for line in about["sources"]
     ]
-    data = {
-        "run": report.id,
-        "instruction": report.instruction,
-        "params": dict(report.params),
-        "prompt": report.prompt_hash,
-        "records": records,
-    }
+    data = {key: about[key] for key in ("run", "instruction", "params", "prompt")} | {"records": records}
     return Document(json.dumps(data, ensure_ascii=False, indent=2) + "\n", "json")
 
 
-def run_record(report: Report, prompt: Prompt, answer: CompletionResult, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stored about a run: all that analytics, lineage and a repeat of it need."""
+def run_record(
+    report: Report, prompt: Prompt, answer: CompletionResult, about: Mapping[str, Any], root: Path
+) -> dict[str, Any]:
+    """What is stored about a run: all that analytics, lineage and a repeat of it need.
+
+    `about` is the report's front matter; paths are written relative to `root`.
+    """
+    outputs = {
+        name: {"path": os.path.relpath(path, root), "sha256": sha256(path.read_bytes())}
+        for name, path in report.files.items()
+    }
     return {
-        **front_matter(report, answer),
+        **about,
         "instruction": {"path": report.instruction, "sha256": content_hash(prompt.instruction.body.text)},
         "text": report.text,
-        "outputs": dict(outputs),
+        "outputs": outputs,
         "seconds": dict(report.seconds),
         "completion": dict(answer.metadata),
     }

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -148,7 +149,7 @@ class Prompt:
     records: Mapping[str, StoredData] = field(factory=dict)
     nonce: str = ""
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 over roles and texts, the same for the same inputs."""
         digest = hashlib.sha256()
@@ -256,7 +257,8 @@ class Source:
 class Report:
     """A finished run: the text, the files it was written to, and the chain back to its data.
 
-    `files` maps a format to the path written; `seconds` maps a step to its duration; `cost` is in USD.
+    `files` maps a format to the path written, `documents` to the document; `seconds` maps a step to its
+    duration; `cost` is in USD.
     """
 
     id: str
@@ -268,6 +270,7 @@ class Report:
     created_at: datetime
     prompt_hash: str = ""
     files: Mapping[str, Path] = field(factory=dict)
+    documents: Mapping[str, Document] = field(factory=dict, repr=False)
     sources: Sequence[Source] = field(default=(), converter=_tuple)
     findings: Sequence[Finding] = field(default=(), converter=_tuple)
     warnings: Sequence[str] = field(default=(), converter=_tuple)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from trainer import routing
 from trainer.config import Config, Settings
@@ -72,7 +71,7 @@ class Run:
     models: tuple[str, ...]
     formats: tuple[str, ...]
     info: RunInfo
-    notify: Callable[[Event], None]
+    observers: Sequence[Callable[[Event], None]] = ()
     dry: bool = False
     contexts: list[Context] = field(factory=list)
     findings: list[Finding] = field(factory=list)
@@ -84,19 +83,38 @@ class Run:
         """The report's title with its variables filled."""
         return Template(self.instruction.title).fill(self.params)
 
-    @contextmanager
-    def step(self, name: str, detail: str = "") -> Iterator[None]:
-        """Time a step, tell observers of it, and note on an error where it happened."""
-        begun = time.perf_counter()
-        self.notify(Event(self.info.id, name, "begin", detail))
-        try:
-            yield
-        except BaseException as error:
-            error.add_note(f"at step {name}")
-            self.notify(Event(self.info.id, name, "failed", detail, time.perf_counter() - begun))
-            raise
-        self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - begun, 6)
-        self.notify(Event(self.info.id, name, "end", detail, time.perf_counter() - begun))
+    def step(self, name: str, detail: str = "") -> Step:
+        """A context that times a step, tells observers of it, and notes on an error where it happened."""
+        return Step(self, name, detail)
+
+
+@define
+class Step:
+    """One step of a run, as a context."""
+
+    run: Run
+    name: str
+    detail: str
+    begun: float = 0.0
+
+    def __enter__(self) -> None:
+        self.begun = time.perf_counter()
+        self._tell("begin", None)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        seconds = time.perf_counter() - self.begun
+        if error is not None:
+            error.add_note(f"at step {self.name}")
+        else:
+            self.run.seconds[self.name] = round(self.run.seconds.get(self.name, 0) + seconds, 6)
+        self._tell("end" if error is None else "failed", seconds)
+
+    def _tell(self, state: Literal["begin", "end", "failed"], seconds: float | None) -> None:
+        for observer in self.run.observers:
+            try:
+                observer(Event(self.run.info.id, self.name, state, self.detail, seconds))
+            except Exception:
+                log.warning("an observer failed at %s %s", self.name, state, exc_info=True)
 
 
 class Pipeline:
@@ -123,6 +141,8 @@ class Pipeline:
         self._observers = tuple(observers)
         self._stores: dict[str, DataStore] = {}
         self._lock = threading.Lock()
+        self._swept = False
+        self._context_folder = self.config.root / self.settings.context
 
     # The verbs
 
@@ -203,18 +223,20 @@ class Pipeline:
         to: Sequence[str] = (),
         model: str | Sequence[str] = "",
         on_text: Callable[[str], None] | None = None,
+        write: bool = True,
     ) -> Report:
         """Make the report that `instruction` describes and write it below the output folder.
 
         `params` fill the instruction's variables. `to` names formats beside Markdown, and `model` one model
         or several in order of preference; without them the instruction's, then the configured ones are taken.
-        `on_text` is called with each piece of the answer as it arrives. Files are written last, all or none.
+        `on_text` is called with each piece of the answer as it arrives. Files are written last, all or none;
+        without `write` there are none, and `Report.documents` holds what they would hold.
         """
         run = self._begin(instruction, params, to, model)
         records = self._gather(run)
         prompt = self._prompt(run, records)
         answer = self._answer(run, prompt, on_text)
-        return self._publish(run, prompt, answer)
+        return self._publish(run, prompt, answer, write)
 
     #: The older name of `run`.
     generate_report = run
@@ -308,8 +330,8 @@ class Pipeline:
         for need in chosen.data.values():
             self.plugins.entry("retrieve", need.source)
         info = RunInfo(f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", chosen.name, self.settings.level)
-        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._notify, dry)
-        self._guard(run, Stage.INPUT, [Segment(value, "user", "user", name) for name, value in values.items()])
+        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._observers, dry)
+        self._guard(run, Stage.INPUT, (Segment(value, "user", "user", name) for name, value in values.items()))
         return run
 
     def _gather(self, run: Run) -> dict[str, StoredData]:
@@ -354,7 +376,7 @@ class Pipeline:
             return self._record(query, result) if run.dry else self.keep(query, result)
 
     def _guard_data(self, run: Run, name: str, data: Any) -> None:
-        self._guard(run, Stage.DATA, [Segment("\n".join(_texts(data)), "data", "untrusted", name)])
+        self._guard(run, Stage.DATA, (Segment("\n".join(_texts(item)), "data", "untrusted", name) for item in (data,)))
 
     def _record(self, query: Query, result: RetrievalResult) -> StoredData:
         """A result as the record it would be stored as; version 0 says that it is not."""
@@ -375,21 +397,20 @@ class Pipeline:
             run.contexts = self._contexts(run)
             strategy = run.instruction.strategy or self.settings.strategy
             prompt = self.compose(Brief(run.instruction, run.params, run.contexts, records, strategy))
-        segments = [
+        segments = (
             Segment(message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt")
             for message in prompt.messages
-        ]
+        )
         self._guard(run, Stage.PROMPT, segments)
         return prompt
 
     def _contexts(self, run: Run) -> list[Context]:
         """Declared contexts must exist; one that an old instruction only mentions may be missing."""
-        folder = self.config.root / self.settings.context
-        declared = run.instruction.contexts
-        if declared is not None:
-            return load_contexts(folder, [Template(name).fill(run.params) for name in declared])
+        instruction, folder = run.instruction, self._context_folder
+        if instruction.contexts is not None:
+            return load_contexts(folder, [Template(name).fill(run.params) for name in instruction.contexts])
         found = []
-        for reference in run.instruction.references:
+        for reference in instruction.references:
             try:
                 found += load_contexts(folder, [reference])
             except InstructionError as error:
@@ -413,49 +434,53 @@ class Pipeline:
         self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])
         return answer
 
-    def _publish(self, run: Run, prompt: Prompt, answer: CompletionResult) -> Report:
+    def _publish(self, run: Run, prompt: Prompt, answer: CompletionResult, write: bool) -> Report:
         """Convert, write the files, each whole, and put the run into the store."""
         created = now()
+        about = front_matter(run, prompt, answer, created)
+        documents = self._documents(run, Document(answer.content, "markdown", about))
+        files = self._write(run, created, {"json": snapshot(about, prompt), **documents}) if write else {}
         report = Report(
             id=run.info.id, title=run.title, text=answer.content, params=run.params, model=answer.model,
-            instruction=str(run.instruction.path), created_at=created, prompt_hash=prompt.hash,
-            sources=sources_of(prompt), findings=run.findings, warnings=run.warnings,
-            tokens=answer.tokens_used, cost=answer.cost,
+            instruction=str(run.instruction.path), created_at=created, prompt_hash=prompt.hash, files=files,
+            documents=documents, sources=sources_of(prompt), findings=run.findings, warnings=run.warnings,
+            tokens=answer.tokens_used, cost=answer.cost, seconds=dict(run.seconds),
         )  # fmt: skip
-        document = Document(answer.content, "markdown", front_matter(report, answer))
-        documents = {"json": snapshot(report, prompt), "markdown": document}
+        with run.step("record"):
+            record = run_record(report, prompt, answer, about, self.config.root)
+            self.open_store().store(f"{RUNS}:{report.id}:{created:%Y%m%d}", record, source=RUNS)
+        return report
+
+    def _documents(self, run: Run, document: Document) -> dict[str, Document]:
+        """The answer in each format that was asked for, seen by the guards."""
+        documents = {"markdown": document}
         for name in run.formats:
             if name not in documents:
                 with run.step("convert", name):
                     documents[name] = self.convert(document, name)
-        pages = [
-            (name, page)
-            for name, page in documents.items()
-            if isinstance(page.content, str) and name not in ("json", "markdown")
-        ]
-        self._guard(run, Stage.RENDER, [Segment(page.text, "document", "untrusted", name) for name, page in pages])
+        texts = {name: page.content for name, page in documents.items() if name != "markdown"}
+        pages = (Segment(text, "document", "untrusted", name) for name, text in texts.items() if isinstance(text, str))
+        self._guard(run, Stage.RENDER, pages)
+        return documents
+
+    def _write(self, run: Run, created: datetime, documents: Mapping[str, Document]) -> dict[str, Path]:
+        """The documents as files, none before all of them are safely on the disk."""
         folder = self.config.root / self.settings.output
         stem = slug("-".join([run.instruction.name, *run.params.values(), f"{created:%Y%m%d}"]))
         with run.step("write"):
-            sweep_parts(folder)
+            if not self._swept:
+                sweep_parts(folder)
+                self._swept = True
             files = {
                 name: folder / ("report" if name == "markdown" else name) / f"{stem}.{routing.SUFFIXES.get(name, name)}"
                 for name in documents
             }
-            contents = {files[name]: to_bytes(page) for name, page in documents.items()}
-            write_all(contents)
-            outputs = {
-                name: {"path": os.path.relpath(path, self.config.root), "sha256": sha256(contents[path])}
-                for name, path in files.items()
-            }
-        report = evolve(report, files=files, findings=run.findings, seconds=dict(run.seconds))
-        with run.step("record"):
-            key = f"{RUNS}:{run.info.id}:{created:%Y%m%d}"
-            self.open_store().store(key, run_record(report, prompt, answer, outputs), source=RUNS)
-        return report
+            write_all({files[name]: to_bytes(page) for name, page in documents.items()})
+        return files
 
-    def _guard(self, run: Run, stage: Stage, segments: Sequence[Segment]) -> None:
+    def _guard(self, run: Run, stage: Stage, segments: Iterable[Segment]) -> None:
         """Ask the guards and act on what they found: note it, or stop the run."""
+        segments = list(segments) if self.plugins.names("secure") else []
         if not segments:
             return
         with run.step("secure", stage):
@@ -470,13 +495,6 @@ class Pipeline:
                     f"guard '{first.guard}' stopped the run at stage {stage}, in {origin}: {first.message}",
                     f"Change that text; `trainer secure FILE --stage {stage}` shows all.",
                 )
-
-    def _notify(self, event: Event) -> None:
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception:
-                log.warning("an observer failed at %s %s", event.step, event.state, exc_info=True)
 
 
 def _config(config: Config | Mapping[str, Any] | str | Path | None) -> Config:

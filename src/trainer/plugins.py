@@ -52,6 +52,7 @@ class Plugins:
         self.catalog = catalog
         self.config = config
         self._choices = config.plugins
+        self._names: dict[str, list[str]] = {}
         self._lock = threading.RLock()
         self._loaded: dict[tuple[str, str], Any] = {}
         self._entries: dict[int, Entry] = {}
@@ -73,10 +74,11 @@ class Plugins:
 
     def names(self, role: str) -> list[str]:
         """The names in use under a role, without what is disabled; guards and interceptors in order."""
-        chosen = {"secure": self._choices.secure, "intercept": self._choices.intercept}.get(role)
-        if chosen is not None:
-            return chosen
-        return [name for name in self.catalog.names(role) if self._enabled(role, name)]
+        if role not in self._names:
+            chosen = {"secure": self._choices.secure, "intercept": self._choices.intercept}.get(role)
+            known = [name for name in self.catalog.names(role) if self._enabled(role, name)]
+            self._names[role] = known if chosen is None else chosen
+        return self._names[role]
 
     def entry(self, role: str, name: str) -> Entry:
         """The one entry that answers to a name. Raises `UnknownPlugin` or `AmbiguousPlugin`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from attrs import field, frozen
 from trainer.errors import StoreError
 
 LARGEST_INTEGER = 2**63 - 1
+ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+refused = re.compile("[\0\ud800-\udfff]").search
 
 
 @frozen
@@ -155,8 +158,11 @@ def canonical_json(data: Any) -> str:
     Raises `StoreError` naming the place of: NaN or infinity, integers beyond 64 bits, NUL, lone
     surrogates, keys that are not text, and values that JSON does not have.
     """
-    _check(data, "data")
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    if not _is_plain(data):
+        raise StoreError(
+            f"data{_fault(data)}", "Store numbers as numbers, the rest as text, and what is absent as None."
+        )
+    return ENCODER.encode(data)
 
 
 def content_hash(text: str) -> str:
@@ -164,27 +170,43 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check(value: Any, place: str) -> None:
-    match value:
-        case None | bool():
-            return
-        case str():
-            if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-                raise StoreError(f"{place} holds a character that databases refuse (NUL or half a surrogate)")
-        case int():
-            if not -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER:
-                raise StoreError(f"{place} is an integer of more than 64 bits", "Store it as text.")
-        case float():
-            if not math.isfinite(value):
-                raise StoreError(f"{place} is {value}, which JSON does not have", "Store None instead.")
-        case Mapping():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    raise StoreError(f"{place} has the key {key!r}, which is not text")
-                _check(key, f"a key of {place}")
-                _check(item, f"{place}.{key}")
-        case list() | tuple():
-            for index, item in enumerate(value):
-                _check(item, f"{place}[{index}]")
-        case _:
-            raise StoreError(f"{place} is a {type(value).__name__}, which JSON does not have", "Store text or numbers.")
+def _is_plain(value: Any) -> bool:
+    """Whether nothing in `value` is refused: a quick look, since nearly all data passes."""
+    kind = type(value)
+    if kind is str:
+        return ("\0" not in value) if value.isascii() else refused(value) is None
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not _is_plain(key) or not _is_plain(item):
+                return False
+        return True
+    if value is None or kind is bool:
+        return True
+    if kind is int:
+        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    return kind is float and math.isfinite(value)
+
+
+def _fault(value: Any) -> str:
+    """What makes a value one that is refused, after the path to it."""
+    if isinstance(value, str):
+        return " holds a character that databases refuse (NUL or half a surrogate)" if refused(value) else ""
+    if value is None or value is True or value is False:
+        return ""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or refused(key):
+                return f" has the key {key!r}, which is not text that databases take"
+            if fault := _fault(item):
+                return f".{key}{fault}"
+        return ""
+    if isinstance(value, (list, tuple)):
+        faults = ((index, _fault(item)) for index, item in enumerate(value))
+        return next((f"[{index}]{fault}" for index, fault in faults if fault), "")
+    if isinstance(value, int):
+        return "" if -LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER else " is an integer of more than 64 bits"
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f" is {value}, which JSON does not have"
+    return f" is a {type(value).__name__}, which JSON does not have"

@@ -42,7 +42,8 @@ class MemoryStore(DataStore):
         if_version: int | None = None,
     ) -> StoredData:
         text, extra = canonical_json(data), dict(metadata or {})
-        canonical_json(extra)
+        if extra:
+            canonical_json(extra)
         with self._lock:
             current, time = self._current(key), self._clock()
             if if_version is not None and if_version != (current.version if current else 0):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
 from trainer.stores import DataStore, StoredData
@@ -326,6 +326,10 @@ class StoreContract:
         assert bool(store.query(filter)) is holds
 
     @given(documents=st.lists(DOCUMENTS, min_size=1, max_size=8), tests=FILTERS, about=st.booleans())
+    @example(documents=[{"a": [{"b": {"a": 1}}]}, {"a": {"b": [{"a": 1}]}}], tests={"a.b": 1}, about=False)
+    @example(documents=[{"a": [[{"b": 1}]]}, {"a": [{"b": [[1]]}]}], tests={"a.b": 1}, about=False)
+    @example(documents=[{"a": ["b", {"b": "a"}]}, {"a": "b"}], tests={"a.b": "a"}, about=True)
+    @example(documents=[{"a": []}, {"a": [{"b": None}]}, {"a": [1]}], tests={"a.b": {"$exists": True}}, about=False)
     @settings(examples, max_examples=300)
     def test_a_filter_is_answered_as_mongodb_does_or_refused(
         self, store: DataStore, documents: list[Any], tests: dict[str, Any], about: bool
