@@ -158,11 +158,14 @@ def canonical_json(data: Any) -> str:
     Raises `StoreError` naming the place of: NaN or infinity, integers beyond 64 bits, NUL, lone
     surrogates, keys that are not text, and values that JSON does not have.
     """
-    if not _is_plain(data):
-        raise StoreError(
-            f"data{_fault(data)}", "Store numbers as numbers, the rest as text, and what is absent as None."
-        )
-    return ENCODER.encode(data)
+    try:
+        fault = "" if _is_plain(data) else _fault(data)
+        text = "" if fault else ENCODER.encode(data)
+    except RecursionError:
+        fault = " is nested too deeply, or holds itself"
+    if fault:
+        raise StoreError(f"data{fault}", "Store numbers as numbers, the rest as text, and what is absent as None.")
+    return text
 
 
 def content_hash(text: str) -> str:
@@ -183,7 +186,7 @@ def _is_plain(value: Any) -> bool:
     if value is None or kind is bool:
         return True
     if kind is int:
-        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
+        return bool(-LARGEST_INTEGER - 1 <= value <= LARGEST_INTEGER)
     if kind is list or kind is tuple:
         return all(map(_is_plain, value))
     return kind is float and math.isfinite(value)

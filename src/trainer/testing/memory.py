@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import operator
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from trainer.errors import UnsupportedQuery, VersionConflict
+from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
 from trainer.models import now
 from trainer.plugins import hookimpl, plugin
 from trainer.stores import DataStore, Freshness, StoredData, canonical_json
 
-ABSENT = object()
-COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$gt": lambda a, b: a > b,
-    "$gte": lambda a, b: a >= b,
-    "$lt": lambda a, b: a < b,
-    "$lte": lambda a, b: a <= b,
+ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
 }
+WORDS = {"$eq", "$ne", "$in", "$exists", *ORDERS}
 
 
 class MemoryStore(DataStore):
@@ -41,9 +43,9 @@ class MemoryStore(DataStore):
         ttl: float | None = None,
         if_version: int | None = None,
     ) -> StoredData:
-        text, extra = canonical_json(data), dict(metadata or {})
-        if extra:
-            canonical_json(extra)
+        if ttl is not None and not 0 <= ttl < 1e11:
+            raise StoreError(f"the ttl {ttl} is not a time in seconds", "Give 0 or more, or None to keep it for ever.")
+        text, extra = canonical_json(data), json.loads(canonical_json(metadata)) if metadata else {}
         with self._lock:
             current, time = self._current(key), self._clock()
             if if_version is not None and if_version != (current.version if current else 0):
@@ -55,7 +57,7 @@ class MemoryStore(DataStore):
                 seen = attrs.evolve(current, source=source, metadata=extra, ttl=ttl, updated_at=time)
                 self._versions[key][-1] = seen
                 return seen
-            return self._add(key, data, source=source, metadata=extra, ttl=ttl)
+            return self._add(key, json.loads(text), source=source, metadata=extra, ttl=ttl)
 
     def retrieve(self, key: str, version: int | None = None) -> StoredData | None:
         with self._lock:
@@ -71,11 +73,7 @@ class MemoryStore(DataStore):
         prefix: str = "",
         limit: int | None = None,
     ) -> Sequence[StoredData]:
-        found = [
-            record
-            for record in self._all(source, prefix)
-            if all(_holds(record, path, wanted) for path, wanted in (filter or {}).items())
-        ]
+        found = [record for record in self._all(source, prefix) if matches(record, filter or {})]
         found.sort(key=lambda record: (record.updated_at, record.key), reverse=True)
         return found[:limit]
 
@@ -142,37 +140,65 @@ def _expiry(record: StoredData) -> datetime | None:
     return None if record.ttl is None else record.updated_at + timedelta(seconds=record.ttl)
 
 
-def _holds(record: StoredData, path: str, wanted: Any) -> bool:
-    if path.startswith("$"):
-        if path != "$and":
-            raise UnsupportedQuery(
-                f"the memory store knows no '{path}'", f"It knows $and, $eq, $in, {', '.join(COMPARE)}."
-            )
-        return all(_holds(record, *item) for part in wanted for item in part.items())
-    value: Any = record.metadata if path.startswith("metadata.") else record.data
-    for step in path.removeprefix("metadata.").split("."):
-        value = value.get(step, ABSENT) if isinstance(value, Mapping) else ABSENT
-    tests = wanted if isinstance(wanted, Mapping) and any(key.startswith("$") for key in wanted) else {"$eq": wanted}
-    return all(_test(value, operator, operand) for operator, operand in tests.items())
+def matches(record: StoredData, filter: Mapping[str, Any]) -> bool:
+    """Whether a filter holds for a record, by MongoDB's rules: the measure for every store.
+
+    A path leads to each object in a list on its way, and at its end to the list and to each element of it.
+    Values are compared with values of their own kind (text, number, boolean); null also equals an absent one.
+    See https://www.mongodb.com/docs/manual/tutorial/query-arrays/ and /tutorial/query-for-null-fields/.
+    """
+    for path, wanted in filter.items():
+        if path == "$and":
+            if not all(matches(record, part) for part in wanted):
+                return False
+            continue
+        if path.startswith("$"):
+            raise UnsupportedQuery(f"the memory store knows no {path}", f"It knows $and, {', '.join(sorted(WORDS))}.")
+        inside = path.startswith("metadata.")
+        root = record.metadata if inside else record.data
+        steps = path.removeprefix("metadata.").split(".") if inside else path.split(".")
+        reached = list(_reach(root, steps)) if isinstance(root, Mapping) else []
+        tests = wanted if isinstance(wanted, Mapping) else {"$eq": wanted}
+        if unknown := [word for word in tests if word not in WORDS]:
+            raise UnsupportedQuery(f"the memory store knows no {unknown[0]}", f"It knows {', '.join(sorted(WORDS))}.")
+        if not all(_holds(reached, word, operand) for word, operand in tests.items()):
+            return False
+    return True
 
 
-def _test(value: Any, operator: str, operand: Any) -> bool:
-    if operator == "$eq":
-        return _equal(value, operand)
-    if operator == "$in":
-        return any(_equal(value, item) for item in operand)
-    if operator in COMPARE:
-        return _kind(value) == _kind(operand) and COMPARE[operator](value, operand)
-    raise UnsupportedQuery(f"the memory store knows no '{operator}'", f"It knows $and, $eq, $in, {', '.join(COMPARE)}.")
+def _reach(value: Any, steps: list[str]) -> Iterator[Any]:
+    if not steps:
+        yield value
+    elif isinstance(value, Mapping):
+        if steps[0] in value:
+            yield from _reach(value[steps[0]], steps[1:])
+    elif isinstance(value, list):
+        for item in value:
+            if isinstance(item, Mapping):
+                yield from _reach(item, steps)
 
 
-def _equal(value: Any, operand: Any) -> bool:
-    if value is ABSENT:
-        return operand is None  # as MongoDB has it: an absent field equals null
-    return _kind(value) == _kind(operand) and bool(value == operand)
+def _holds(reached: list[Any], word: str, operand: Any) -> bool:
+    values = reached + [item for value in reached if isinstance(value, list) for item in value]
+    match word:
+        case "$exists":
+            return bool(reached) is operand
+        case "$ne":
+            return not _holds(reached, "$eq", operand)
+        case "$in":
+            return any(_holds(reached, "$eq", item) for item in operand)
+        case "$eq":
+            equal = any(_kind(value) == _kind(operand) and value == operand for value in values)
+            return equal or (operand is None and not reached)
+        case _:
+            return any(_kind(value) == _kind(operand) and ORDERS[word](value, operand) for value in values)
 
 
 def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return "number" if isinstance(value, int | float) else type(value).__name__
+    match value:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case _:
+            return type(value).__name__

@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 import itertools
-import operator
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,17 +14,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
-from trainer.stores import DataStore, StoredData
-from trainer.testing.memory import MemoryStore
+from trainer.stores import DataStore
+from trainer.testing.memory import ORDERS, MemoryStore, matches
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$gt": operator.gt,
-    "$gte": operator.ge,
-    "$lt": operator.lt,
-    "$lte": operator.le,
-}
-
 # Each is a value that some database, driver or parser is known to bend.
 SCALARS = st.sampled_from([
     None, True, False, 0, 1, 2, -1, 1.0, -0.0, 1.5, 0.1, 1e308, 5e-324, 2**53 + 1, 2**63 - 1, -(2**63),
@@ -398,66 +390,6 @@ class StoreContract:
 
     def _key(self) -> str:
         return f"space-{next(self._numbers)}:"
-
-
-def matches(record: StoredData, filter: Mapping[str, Any]) -> bool:
-    """Whether a filter holds for a record, by MongoDB's rules: the measure for every store.
-
-    A path leads to each object in a list on its way, and at its end to the list and to each element of it.
-    Values are compared with values of their own kind (text, number, boolean); null also equals an absent one.
-    See https://www.mongodb.com/docs/manual/tutorial/query-arrays/ and /tutorial/query-for-null-fields/.
-    """
-    for path, wanted in filter.items():
-        if path == "$and":
-            if not all(matches(record, part) for part in wanted):
-                return False
-            continue
-        inside = path.startswith("metadata.")
-        root = record.metadata if inside else record.data
-        steps = path.removeprefix("metadata.").split(".") if inside else path.split(".")
-        reached = list(_reach(root, steps)) if isinstance(root, Mapping) else []
-        tests = wanted if isinstance(wanted, Mapping) else {"$eq": wanted}
-        if not all(_holds(reached, word, operand) for word, operand in tests.items()):
-            return False
-    return True
-
-
-def _reach(value: Any, steps: list[str]) -> Iterator[Any]:
-    if not steps:
-        yield value
-    elif isinstance(value, Mapping):
-        if steps[0] in value:
-            yield from _reach(value[steps[0]], steps[1:])
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, Mapping):
-                yield from _reach(item, steps)
-
-
-def _holds(reached: list[Any], word: str, operand: Any) -> bool:
-    values = reached + [item for value in reached if isinstance(value, list) for item in value]
-    match word:
-        case "$exists":
-            return bool(reached) is operand
-        case "$ne":
-            return not _holds(reached, "$eq", operand)
-        case "$in":
-            return any(_holds(reached, "$eq", item) for item in operand)
-        case "$eq":
-            equal = any(_kind(value) == _kind(operand) and value == operand for value in values)
-            return equal or (operand is None and not reached)
-        case _:
-            return any(_kind(value) == _kind(operand) and ORDERS[word](value, operand) for value in values)
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case _:
-            return type(value).__name__
 
 
 def _take(store: DataStore, clock: Clock, space: str, step: tuple[Any, ...], *, moves: bool) -> Any:
