@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from html import escape
 
@@ -12,6 +13,8 @@ from trainer_markdown.parser import Token, plain
 
 SHORT = 16  # rows of a table that is kept on one printed page
 DENSE, CROWDED = 100, 135  # letters in a row from which a table is printed small, and smaller
+
+_DATE = re.compile(r"\(?\b\d{4}-\d\d-\d\d\b\)?")  # breaks at its hyphens otherwise
 
 Inlines = Callable[[Sequence[Token]], str]
 
@@ -89,6 +92,8 @@ def _cell(cell: Token, text: str, column: Column, scope: str, filled: bool, inli
         set_minus(cell["children"])
         classes += ["figure", "negative"] if is_negative(text) else ["figure"]
     html = inlines(cell["children"]).strip()
+    if "<" not in html:
+        html = _DATE.sub(r'<span class="whole">\g<0></span>', html)
     if column.numeric and not scope and filled and html in DASHES:
         return f'<td class="{column.classes[0]} missing" aria-label="no value">—</td>'
     if column.numeric and text and text.lower() in MISSING:

@@ -52,7 +52,7 @@ def side_by_side(companies: Sequence[Company]) -> str:
         callout("WARNING", warning) if warning else "",
         table(head, rows),
         notes,
-        f"Companies: {names}." if names else "",
+        f"Companies: {names.rstrip('.')}." if names else "",
     ]
     return "\n\n".join(part for part in parts if part)
 
