@@ -69,8 +69,8 @@ def test_nothing_that_was_acknowledged_is_lost_and_nothing_is_half_written_when_
         assert process.stdout.readline() == "open\n"
         time.sleep(random.uniform(0, 0.15))
         process.kill()
-        lines = process.communicate()[0].splitlines(keepends=True)
-        acknowledged += [json.loads(line) for line in lines if line.endswith("\n")]
+        acknowledged += [json.loads(line) for line in process.stdout if line.endswith("\n")]
+        process.communicate()
     assert acknowledged
     with SQLiteStore(file) as store:
         assert store._database.execute("PRAGMA integrity_check") == [("ok",)]

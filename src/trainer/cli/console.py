@@ -30,7 +30,9 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")  # a key that is cut cannot be copied
         for line in lines:
             table.add_row(*(Text(cell) for cell in line))
         Console().print(table)

@@ -117,8 +117,8 @@ def _row(record: StoredData) -> dict[str, Any]:
         "key": record.key,
         "version": record.version,
         "source": record.source,
-        "stored": record.stored_at.isoformat(sep=" ", timespec="seconds"),
-        "updated": record.updated_at.isoformat(sep=" ", timespec="seconds"),
+        "stored": f"{record.stored_at:%Y-%m-%d %H:%M:%S}",
+        "updated": f"{record.updated_at:%Y-%m-%d %H:%M:%S}",
         "state": "deleted" if record.deleted else "",
     }
 
