@@ -16,7 +16,7 @@ from trainer.models import CompletionResult, Document, Prompt, Report, Source
 from trainer.stores import StoredData, content_hash
 
 if TYPE_CHECKING:
-    from trainer.pipeline import Run
+    from trainer.runs import Run
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
 

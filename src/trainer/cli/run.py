@@ -13,7 +13,8 @@ from trainer.cli.console import JSON, note, pairs, print_json, print_rows
 
 if TYPE_CHECKING:
     from trainer.models import Event, Prompt, Report
-    from trainer.pipeline import Pipeline, Run
+    from trainer.pipeline import Pipeline
+    from trainer.runs import Run
 
 
 @click.command()
