@@ -171,6 +171,8 @@ def test_guards_look_at_a_text_and_answer_by_exit_code(project: Path) -> None:
     assert done.returncode == 3
     assert json.loads(done.stdout)["blocked"]
     assert "untrusted" in good("secure", "--explain")
+    Path("trainer.toml").write_text('[plugins]\ndisable = ["trainer-guard"]\n')
+    assert "no guard is installed" in bad(2, "secure", "-", text="anything")
 
 
 def test_an_instruction_is_validated_with_every_fault_at_once(project: Path) -> None:

@@ -21,6 +21,7 @@ STAGES = ("input", "data", "prompt", "output", "render")
 @JSON
 def secure(file: Any, stage: str, level: str | None, explain: bool, as_json: bool) -> int:
     """Let the guards look at FILE (- for standard input). Exits with 3 if a run would be stopped."""
+    from trainer.errors import UnknownPlugin
     from trainer.guarding import Action, decide, explain as table
     from trainer.models import RunInfo, Segment, Stage, to_json
     from trainer.pipeline import Pipeline
@@ -31,6 +32,10 @@ def secure(file: Any, stage: str, level: str | None, explain: bool, as_json: boo
             policy = table(Stage(stage), chosen)
             print_json(policy) if as_json else print_rows(policy, ("stage", "level", "trust", "severity", "action"))
             return 0
+        if not pipeline.plugins.names("secure"):
+            raise UnknownPlugin(
+                "no guard is installed or switched on, so nothing was looked at", "Run `pip install trainer-guard`."
+            )
         text = file.read().decode("utf-8", "replace")
         segment = Segment(text, trust="user" if stage == "input" else "untrusted", origin=file.name)
         found = pipeline.secure(Stage(stage), [segment], RunInfo("", level=chosen))
