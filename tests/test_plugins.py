@@ -139,6 +139,16 @@ def test_no_answer_at_all_is_a_wrong_answer() -> None:
         Pipeline({"retrieve.nothing": Nothing}, {}).retrieve(Query("nothing"))
 
 
+def test_an_embedding_that_is_nothing_is_a_wrong_answer() -> None:
+    @plugin
+    class Empty:
+        @hookimpl
+        def embed(self, texts: Sequence[str], model: str) -> None: ...
+
+    with pytest.raises(WrongAnswer, match="answered with nothing"):
+        Pipeline({"embed.empty": Empty}, {}).embed(["x"], "empty/x")
+
+
 def test_a_class_under_one_name_answers_all_its_verbs_with_one_instance() -> None:
     @plugin
     class Both:

@@ -126,7 +126,7 @@ class Plugins:
         except Exception as error:
             self._blame(error)
             raise
-        if not isinstance(answer, kind):
+        if answer is None or not isinstance(answer, kind):
             entry, wanted = self.entry(verb, name), _article(kind.__name__)
             raise WrongAnswer(
                 f"{entry} answered with {_article(type(answer).__name__)}, not {wanted}",
