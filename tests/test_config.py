@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer import Config
+from trainer import Config, Pipeline
 from trainer.config import HIDDEN, set_value
 from trainer.config_import import SECTIONS, import_config
-from trainer.errors import ConfigError, WrongSetting
+from trainer.errors import ConfigError, UnknownPlugin, WrongSetting
+from trainer.testing.memory import Memory
 
 
 def test_the_file_is_found_by_walking_up(tmp_path: Path) -> None:
@@ -51,10 +52,13 @@ def test_a_file_that_is_not_toml_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_a_variable_is_read_when_the_value_is_used_and_missing_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(values={"pipeline": {"store": "sqlite:///${WHERE_IT_IS}/x.db"}, "sec": {"key": "${NEVER_SET_KEY}"}})
-    with pytest.raises(ConfigError, match="WHERE_IT_IS"):
-        _ = config.pipeline
+    pipeline = Pipeline({"store.memory": Memory}, config)
+    with pytest.raises(ConfigError, match=r"store in \[pipeline\] .* needs the environment variable WHERE_IT_IS"):
+        pipeline.open_store()
     monkeypatch.setenv("WHERE_IT_IS", "/data")
     assert config.pipeline.store == "sqlite:////data/x.db"
+    with pytest.raises(UnknownPlugin, match="store 'sqlite'"):
+        pipeline.open_store()
 
 
 def test_what_is_shown_holds_no_secret() -> None:

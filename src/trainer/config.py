@@ -10,7 +10,7 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from trainer.errors import ConfigError
-from trainer.settings import build
+from trainer.settings import build, interpolate
 
 FILE = "trainer.toml"
 SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
@@ -83,8 +83,12 @@ class Config:
 
     @property
     def pipeline(self) -> Settings:
-        """The `[pipeline]` table; `WrongSetting` names what is wrong in it."""
-        return build(Settings, self.table("pipeline"), "the pipeline", self.where("pipeline"))
+        """The `[pipeline]` table; `WrongSetting` names what is wrong in it.
+
+        A `${VARIABLE}` that is not set stays as it is written: it is an error only where it is used.
+        """
+        table = {key: interpolate(value) for key, value in self.table("pipeline").items()}
+        return build(Settings, table, "the pipeline", self.where("pipeline"), interpolated=True)
 
     @property
     def plugins(self) -> Choices:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from trainer import routing
 from trainer.config import Config, Settings
@@ -49,6 +49,7 @@ from trainer.models import (
 from trainer.paths import sweep_parts, write_all
 from trainer.plugins import Plugins, told
 from trainer.runs import Run
+from trainer.settings import interpolate
 from trainer.stores import DataStore, StoredData
 
 if TYPE_CHECKING:
@@ -83,7 +84,6 @@ class Pipeline:
         self._stores: dict[str, DataStore] = {}
         self._lock = threading.Lock()
         self._swept = False
-        self._context_folder = self.config.root / self.settings.context
 
     # The verbs
 
@@ -93,7 +93,7 @@ class Pipeline:
 
     def open_store(self, url: str = "") -> DataStore:
         """The store at `url` (empty: the configured one), opened once, shared until the pipeline closes."""
-        url = url or self.settings.store
+        url = interpolate(url or self.settings.store, f"store in {self.config.where('pipeline')}")
         with self._lock:
             if url not in self._stores:
                 self._stores[url] = self.plugins.call("store", routing.scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
@@ -238,6 +238,11 @@ class Pipeline:
         record = self._record(query, result)
         return self.open_store().store(record.key, record.data, source=record.source, metadata=record.metadata)
 
+    def folder(self, setting: Literal["context", "output"]) -> Path:
+        """The folder that a setting of `[pipeline]` names, in the project's."""
+        name = getattr(self.settings, setting)
+        return self.config.root / str(interpolate(name, f"{setting} in {self.config.where('pipeline')}"))
+
     def close(self) -> None:
         """Close every store that was opened."""
         with self._lock:
@@ -264,7 +269,8 @@ class Pipeline:
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
         values = chosen.resolve(params or {})
         named = (model,) if isinstance(model, str) and model else tuple(model)
-        models = tuple(Template(name).fill(values) for name in named or chosen.models or self.settings.models)
+        configured = interpolate([*self.settings.models], f"model in {self.config.where('pipeline')}")
+        models = tuple(Template(name).fill(values) for name in named or chosen.models or configured)
         formats = dict.fromkeys(routing.format_of(name) for name in to or chosen.formats or self.settings.formats)
         for name in formats:
             routing.chain(self.plugins.names("convert"), "markdown", name)
@@ -347,7 +353,10 @@ class Pipeline:
 
     def _contexts(self, run: Run) -> list[Context]:
         """Declared contexts must exist; one that an old instruction only mentions may be missing."""
-        instruction, folder = run.instruction, self._context_folder
+        instruction = run.instruction
+        if not (instruction.references if instruction.contexts is None else instruction.contexts):
+            return []
+        folder = self.folder("context")
         if instruction.contexts is not None:
             return load_contexts(folder, [Template(name).fill(run.params) for name in instruction.contexts])
         found = []
@@ -406,7 +415,7 @@ class Pipeline:
 
     def _write(self, run: Run, created: datetime, documents: Mapping[str, Document]) -> dict[str, Path]:
         """The documents as files, none before all of them are safely on the disk."""
-        folder = self.config.root / self.settings.output
+        folder = self.folder("output")
         stem = slug("-".join([run.instruction.name, *run.params.values(), f"{created:%Y%m%d}"]))
         with run.step("write"):
             if not self._swept:

@@ -18,7 +18,7 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 T = TypeVar("T")
 
 
-def build(cls: type[T], table: Mapping[str, Any], who: str, where: str) -> T:
+def build(cls: type[T], table: Mapping[str, Any], who: str, where: str, interpolated: bool = False) -> T:
     """An instance of the attrs class `cls` from a table; `who` and `where` are for the error.
 
     Raises `WrongSetting` for a key that is not a field, a value of another type, one that a validator
@@ -28,7 +28,7 @@ def build(cls: type[T], table: Mapping[str, Any], who: str, where: str) -> T:
         if table:
             raise WrongSetting(f"{who} takes no settings", f"Remove {', '.join(table)} from {where}.")
         return cls()
-    values, faults = read(cls, interpolate(table, where))
+    values, faults = read(cls, table if interpolated else interpolate(table, where))
     known = ", ".join(_fields(cls)) or "none"
     if faults:
         raise WrongSetting(f"{who}: {'; '.join(faults)}", f"Mend {where}. Known settings: {known}.")
@@ -60,11 +60,16 @@ def _fields(cls: Any) -> dict[str, Any]:
     return {field.alias or field.name: field for field in attrs.fields(cls) if field.init}
 
 
-def interpolate(value: Any, where: str) -> Any:
-    """`value` with each `${NAME}` in its texts taken from the environment, at any depth."""
+def interpolate(value: Any, where: str = "") -> Any:
+    """`value` with each `${NAME}` in its texts taken from the environment, at any depth.
+
+    One that is not set raises `ConfigError`, naming the place `where`; without `where` it is left as it is.
+    """
     if isinstance(value, str):
 
         def replace(match: re.Match[str]) -> str:
+            if match[1] not in os.environ and not where:
+                return match[0]
             if match[1] not in os.environ:
                 raise ConfigError(
                     f"{where} needs the environment variable {match[1]}, which is not set",

@@ -54,7 +54,7 @@ def _variables(instruction: Instruction) -> Iterator[Problem]:
 
 
 def _contexts(pipeline: Pipeline, instruction: Instruction) -> Iterator[Problem]:
-    folder = pipeline.config.root / pipeline.settings.context
+    folder = pipeline.folder("context")
     declared = dict.fromkeys(instruction.contexts or (), 0)
     named = instruction.references if instruction.contexts is None else declared
     for reference, line in named.items():

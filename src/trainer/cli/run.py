@@ -38,6 +38,8 @@ def run(
 
     Writes output/report/*.md, output/json/*.json (the data it was made from) and one file for each --to.
     """
+    from attrs import evolve
+
     from trainer.instruction import Instruction
     from trainer.pipeline import Pipeline
 
@@ -56,7 +58,7 @@ def run(
             click.echo()
         if not (models or chosen.models or pipeline.settings.models):
             _offer(pipeline)
-        print_json(report) if as_json else _done(report)
+        print_json(evolve(report, documents={})) if as_json else _done(report)
 
 
 def _progress(event: Event) -> None:
