@@ -84,6 +84,7 @@ class Pipeline:
         self._stores: dict[str, DataStore] = {}
         self._lock = threading.Lock()
         self._swept = False
+        self._where = self.config.where("pipeline")
 
     # The verbs
 
@@ -93,7 +94,7 @@ class Pipeline:
 
     def open_store(self, url: str = "") -> DataStore:
         """The store at `url` (empty: the configured one), opened once, shared until the pipeline closes."""
-        url = interpolate(url or self.settings.store, f"store in {self.config.where('pipeline')}")
+        url = interpolate(url or self.settings.store, f"store in {self._where}")
         with self._lock:
             if url not in self._stores:
                 self._stores[url] = self.plugins.call("store", routing.scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
@@ -241,7 +242,7 @@ class Pipeline:
     def folder(self, setting: Literal["context", "output"]) -> Path:
         """The folder that a setting of `[pipeline]` names, in the project's."""
         name = getattr(self.settings, setting)
-        return self.config.root / str(interpolate(name, f"{setting} in {self.config.where('pipeline')}"))
+        return self.config.root / str(interpolate(name, f"{setting} in {self._where}"))
 
     def close(self) -> None:
         """Close every store that was opened."""
@@ -269,7 +270,7 @@ class Pipeline:
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
         values = chosen.resolve(params or {})
         named = (model,) if isinstance(model, str) and model else tuple(model)
-        configured = interpolate([*self.settings.models], f"model in {self.config.where('pipeline')}")
+        configured = interpolate([*self.settings.models], f"model in {self._where}")
         models = tuple(Template(name).fill(values) for name in named or chosen.models or configured)
         formats = dict.fromkeys(routing.format_of(name) for name in to or chosen.formats or self.settings.formats)
         for name in formats:
