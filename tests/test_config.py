@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from trainer import Config, Pipeline
-from trainer.config import HIDDEN, set_value
+from trainer.config import Settings, set_value
 from trainer.config_import import SECTIONS, import_config
 from trainer.errors import ConfigError, UnknownPlugin, WrongSetting
+from trainer.settings import HIDDEN, build
 from trainer.testing.memory import Memory
 
 
@@ -72,6 +73,14 @@ def test_what_is_shown_holds_no_secret() -> None:
     assert "s3cret" not in shown
     assert config.shown()["sec"]["password"] == "${PASSWORD}"
     assert f"me:{HIDDEN}@host" in shown
+
+
+def test_a_wrong_setting_is_told_without_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE", "canary-secret")
+    for table in ({"level": "${DATABASE}"}, {"store": ["postgresql://me:canary-secret@host/x"]}):
+        with pytest.raises(WrongSetting) as caught:
+            _ = build(Settings, table, "it", "[here]")
+        assert "canary-secret" not in str(caught.value)
 
 
 def test_a_value_is_set_and_the_comments_stay(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -357,6 +357,22 @@ def test_conversions_are_chained_along_the_shortest_way(make: Make, tmp_path: Pa
 def test_missing_and_unknown_parameters_are_named(make: Make, tmp_path: Path, params: dict[str, str]) -> None:
     with pytest.raises(InstructionError, match="TICKR is not a variable" if params else "TICKER is missing"):
         make().run(tmp_path / "figures.md", params)
+
+
+def test_what_a_source_takes_verbatim_is_not_filled(make: Make, tmp_path: Path) -> None:
+    @plugin
+    class Sql(Numbers):
+        verbatim: ClassVar[frozenset[str]] = frozenset({"query"})
+
+        @hookimpl
+        def retrieve(self, query: Query) -> RetrievalResult:
+            return RetrievalResult(query.params, "sql")
+
+    front = 'data: {d: {source: sql, query: "select \'{A}\' where x = :a", a: "{A}"}}'
+    (tmp_path / "figures.md").write_text(f"---\n{front}\n---\nText.\n")
+    report = make(retrieve__sql=Sql()).run(tmp_path / "figures.md", {"A": "'; drop table x"})
+    record = json.loads(report.files["json"].read_text())["records"][0]
+    assert record["data"] == {"query": "select '{A}' where x = :a", "a": "'; drop table x"}
 
 
 def test_a_parameter_is_never_filled_twice(make: Make, tmp_path: Path) -> None:

@@ -10,11 +10,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from trainer.errors import ConfigError
-from trainer.settings import build, interpolate
+from trainer.settings import build, hide, interpolate
 
 FILE = "trainer.toml"
-SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
-HIDDEN = "********"
 
 
 @frozen
@@ -128,7 +126,7 @@ class Config:
 
     def shown(self) -> dict[str, Any]:
         """The values for people: `${NAME}` as written, and what looks like a secret hidden."""
-        return {key: _hide(key, value) for key, value in self.values.items()}
+        return {key: hide(key, value) for key, value in self.values.items()}
 
 
 def set_value(path: Path, dotted: str, text: str) -> Any:
@@ -162,15 +160,3 @@ def set_value(path: Path, dotted: str, text: str) -> Any:
 def _split(dotted: str) -> list[str]:
     # Edges and hosts hold dots and dashes: "markdown-to-html".theme is written with quotes, as in TOML.
     return [quoted or bare for quoted, bare in re.findall(r'"([^"]+)"|([^."]+)', dotted)]
-
-
-def _hide(key: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _hide(name, item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_hide(key, item) for item in value]
-    if isinstance(value, str) and value:
-        if SECRET.search(key) and not re.fullmatch(r"\$\{\w+\}", value):
-            return HIDDEN
-        return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", rf"\1{HIDDEN}@", value)
-    return value

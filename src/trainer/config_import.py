@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer.config import SECRET
 from trainer.errors import ConfigError
+from trainer.settings import SECRET
 
 SECTIONS = [
     *("prompt_manager", "llm_provider", "data_store", "data_retriever", "data_etl", "format_converter"),

@@ -289,7 +289,13 @@ class Pipeline:
         def record(need: Need) -> StoredData | None:
             if need.optional and any(not run.params[name] for name in need.variables):
                 return None  # asked for by a variable that was left empty
-            query = Query(need.source, fill_values(need.params, run.params))
+            # What a source declares as verbatim, such as the text of an SQL query, is not a template.
+            verbatim = getattr(self.plugins.load("retrieve", need.source), "verbatim", ())
+            params = {
+                name: value if name in verbatim else fill_values(value, run.params)
+                for name, value in need.params.items()
+            }
+            query = Query(need.source, params)
             stored = self._stored(query, need.max_age)
             if stored is None:
                 return self._fetch(run, need, query)

@@ -14,6 +14,8 @@ import attrs
 from trainer.catalog import did_you_mean
 from trainer.errors import ConfigError, WrongSetting
 
+SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+HIDDEN = "********"
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 T = TypeVar("T")
 
@@ -28,7 +30,8 @@ def build(cls: type[T], table: Mapping[str, Any], who: str, where: str, interpol
         if table:
             raise WrongSetting(f"{who} takes no settings", f"Remove {', '.join(table)} from {where}.")
         return cls()
-    values, faults = read(cls, table if interpolated else interpolate(table, where))
+    # Faults are told with the values as they are written: what stands for a ${VARIABLE} may be a secret.
+    values, faults = read(cls, table if interpolated else interpolate(table, where), shown=table)
     known = ", ".join(_fields(cls)) or "none"
     if faults:
         raise WrongSetting(f"{who}: {'; '.join(faults)}", f"Mend {where}. Known settings: {known}.")
@@ -40,8 +43,13 @@ def build(cls: type[T], table: Mapping[str, Any], who: str, where: str, interpol
         ) from error
 
 
-def read(cls: type, table: Mapping[str, Any], prefix: str = "") -> tuple[dict[str, Any], list[str]]:
-    """The values of a table that fit the fields of an attrs class, and every fault among the others."""
+def read(
+    cls: type, table: Mapping[str, Any], prefix: str = "", shown: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of a table that fit the fields of an attrs class, and every fault among the others.
+
+    Faults quote the values of `shown`, if that is given.
+    """
     fields, values, faults = _fields(cls), {}, []
     for key, value in table.items():
         if key not in fields:
@@ -50,7 +58,7 @@ def read(cls: type, table: Mapping[str, Any], prefix: str = "") -> tuple[dict[st
         try:
             values[key] = _fit(value, fields[key].type)
         except TypeError as error:
-            faults.append(f"{prefix}{key} must be {error}, not {value!r}")
+            faults.append(f"{prefix}{key} must be {error}, not {hide(key, (shown or table)[key])!r}")
     missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in table]
     return values, faults + [f"{prefix}{key} is missing" for key in missing]
 
@@ -127,3 +135,16 @@ def _word(kind: Any) -> str:
     if origin in (list, tuple, Sequence):
         return f"a list ({_word(arguments[0])} each)"
     return "a table" if origin in (dict, Mapping) else getattr(kind, "__name__", str(kind))
+
+
+def hide(key: str, value: Any) -> Any:
+    """`value` for people: what looks like a secret, by its key or inside an address, is hidden."""
+    if isinstance(value, Mapping):
+        return {name: hide(name, item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [hide(key, item) for item in value]
+    if isinstance(value, str) and value:
+        if SECRET.search(key) and not re.fullmatch(r"\$\{\w+\}", value):
+            return HIDDEN
+        return re.sub(r"(://[^:/@\s]*:)[^@/\s]+@", rf"\1{HIDDEN}@", value)
+    return value

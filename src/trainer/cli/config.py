@@ -53,7 +53,8 @@ def path() -> None:
 @click.argument("value")
 def set_(key: str, value: str) -> None:
     """Set KEY (table.name, such as pipeline.model) to VALUE, keeping the file's comments."""
-    from trainer.config import FILE, SECRET, Config, set_value
+    from trainer.config import FILE, Config, set_value
+    from trainer.settings import SECRET
 
     found = Config.find()
     written = set_value(found.path or found.root / FILE, key, value)

@@ -1,0 +1,74 @@
+"""Filings: the rows of EDGAR's submissions and of its search."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from trainer_sec.parameters import Ask
+
+ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
+# Ownership reports name a page that a style sheet makes of their XML; the XML is what was filed.
+STYLED = re.compile(r"^xsl[^/]*/")
+ANNUAL = ("10-K", "20-F", "40-F")
+COLUMNS = {
+    "accession": "accessionNumber",
+    "form": "form",
+    "filed": "filingDate",
+    "period": "reportDate",
+    "accepted": "acceptanceDateTime",
+    "items": "items",
+    "document": "primaryDocument",
+    "description": "primaryDocDescription",
+    "size": "size",
+}
+
+
+def filing_rows(page: Mapping[str, Any], folder: str) -> Iterator[dict[str, Any]]:
+    """The filings of a page of submissions, which has a list for each column; `folder` is the company's."""
+    for values in zip(*(page[column] for column in COLUMNS.values()), strict=True):
+        row = dict(zip(COLUMNS, values, strict=True))
+        row["url"] = address(folder, row["accession"], row["document"])
+        yield row
+
+
+def address(folder: str, accession: str, document: str) -> str:
+    """Where a document of a filing is; without a document, the full submission, which every filing has."""
+    name = STYLED.sub("", document) or f"{accession}.txt"
+    return f"{folder}/{accession.replace('-', '')}/{name}"
+
+
+def matches(row: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether a filing is of a form and a time that were asked for."""
+    return (not ask.form or row["form"] in ask.form) and _within(row["filed"], ask)
+
+
+def may_hold(page: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether an older page, listed with its first and last day, may have filings of a time that was asked for."""
+    return (not ask.since or page["filingTo"] >= ask.since) and (not ask.until or page["filingFrom"] <= ask.until)
+
+
+def hit_row(hit: Mapping[str, Any], archives: str) -> dict[str, Any]:
+    """A hit of the full-text search, named `accession:file`."""
+    found = hit["_source"]
+    accession, _, document = hit["_id"].partition(":")
+    cik = found["ciks"][0] if found.get("ciks") else accession[:10]
+    return {
+        "entities": found.get("display_names", []),
+        "ciks": found.get("ciks", []),
+        "accession": accession,
+        "form": found.get("form") or found.get("file_type"),
+        "type": found.get("file_type"),
+        "filed": found["file_date"],
+        "period": found.get("period_ending"),
+        "items": found.get("items", []),
+        "document": document,
+        "url": address(f"{archives}/Archives/edgar/data/{int(cik)}", accession, document),
+    }
+
+
+def _within(day: str, ask: Ask) -> bool:
+    return (not ask.since or day >= ask.since) and (not ask.until or day <= ask.until)
