@@ -20,7 +20,9 @@ PROVIDERS: Mapping[str, str] = {
     "compose.parallel": "trainer-prompts",
     "compose.sequential": "trainer-prompts",
     "convert.markdown-to-html": "trainer-markdown",
+    "retrieve.database": "trainer-database",
     "retrieve.file": "trainer-files",
+    "retrieve.sec": "trainer-sec",
     "secure.patterns": "trainer-guard",
     "store.sqlite": "trainer-sql",
 }
