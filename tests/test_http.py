@@ -338,6 +338,21 @@ def test_a_redirect_to_anywhere_else_is_refused_unasked(location: str, server: R
     assert "S3CRET" not in str(error.value)
 
 
+def test_credentials_do_not_follow_a_redirect_to_another_origin(server: ReplayServer, make: Make) -> None:
+    with ReplayServer() as other:
+        other.add("/b", Answer("x"))
+        server.add("/here", Answer("y"))
+        headers = {"User-Agent": "me", "Authorization": "Bearer S3CRET", "X-Key": "S3CRET"}
+        client = make(headers=headers, origins=(server.url, other.url))
+        client.get(server.add("/away", Answer("", 302, {"Location": f"{other.url}/b"})))
+        client.get(server.add("/near", Answer("", 302, {"Location": "/here"})))
+        there = {name.lower(): value for name, value in other.requests[0].headers.items()}
+        assert there["user-agent"] == "me"
+        assert "S3CRET" not in str(there)
+        here = {name.lower(): value for name, value in server.requests[-1].headers.items()}
+        assert here["authorization"] == "Bearer S3CRET"
+
+
 def test_a_redirect_in_a_circle_ends(server: ReplayServer, make: Make) -> None:
     with pytest.raises(RetrievalError, match="redirects more than 5 times"):
         make().get(server.add("/a", Answer("", 302, {"Location": "/a"})))

@@ -22,7 +22,9 @@ PROVIDERS: Mapping[str, str] = {
     "convert.markdown-to-html": "trainer-markdown",
     "retrieve.database": "trainer-database",
     "retrieve.file": "trainer-files",
+    "retrieve.rest": "trainer-rest",
     "retrieve.sec": "trainer-sec",
+    "retrieve.yahoo": "trainer-yahoo",
     "secure.patterns": "trainer-guard",
     "store.sqlite": "trainer-sql",
 }

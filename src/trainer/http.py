@@ -26,11 +26,12 @@ from attrs import asdict, evolve, field, frozen
 from trainer.errors import NotFound, RateLimited, Refused, RetrievalError, Unavailable
 from trainer.lineage import sha256
 from trainer.pace import Clock, Limiter
-from trainer.paths import write_all
+from trainer.paths import sweep_parts, write_all
 
 log = logging.getLogger("trainer")
 SECRET = re.compile(r"(?<=[?&])([^=&]*(?:key|token|secret|pass|credential|crumb|auth|sig)[^=&]*=)[^&#]+", re.IGNORECASE)
-HEADERS = ("content-type", "etag", "last-modified", "location", "retry-after")
+PUBLIC = {"accept", "accept-language", "user-agent"}  # sent wherever a redirect leads
+HEADERS = ("content-type", "etag", "last-modified", "link", "location", "retry-after")
 LONGEST = 3600.0  # seconds: no answer may silence every process for longer
 HOPS = 5
 
@@ -149,7 +150,7 @@ class Client:
         self._limiter = Limiter(turns, policy.name, policy.rate, policy.burst, clock)
         self._cache = Cache(_folder(cache, "XDG_CACHE_HOME", ".cache") / "http", cache_bytes)
         self._origins = {_origin(_url(address)) for address in policy.origins}
-        self._http = httpx.Client(headers=dict(policy.headers))
+        self._http = httpx.Client()
         self.close = weakref.finalize(self, self._http.close)
 
     def get(self, url: str, params: Mapping[str, Any] | None = None) -> Response:
@@ -169,7 +170,8 @@ class Client:
                 break
             except Unavailable as error:
                 delay = self._delay(error, attempt)
-                if attempt >= self.policy.retries or self._clock.monotonic() + delay > end:
+                turn = self._clock.monotonic() + delay + 1 / self.policy.rate
+                if attempt >= self.policy.retries or turn > end:
                     error.problem += f" ({attempt + 1} attempts)" if attempt else ""
                     raise
                 self._clock.sleep(delay)
@@ -202,7 +204,7 @@ class Client:
                 )
             if hop:
                 self._limiter.wait(end)
-            response = self._send(url, kept, end)
+            response = self._send(url, self._headers(url, address), kept, end)
             if response.status == 304 and kept:
                 return evolve(kept, fetched_at=response.fetched_at)
             if not (300 <= response.status < 400 and "location" in response.headers):
@@ -211,13 +213,18 @@ class Client:
             url = _url(response.headers["location"], url)
         raise RetrievalError(f"{_shown(address)} redirects more than {HOPS} times", "Look at it in a browser.")
 
-    def _send(self, url: httpx.URL, kept: Response | None, end: float) -> Response:
+    def _headers(self, url: httpx.URL, address: str) -> dict[str, str]:
+        """The policy's headers; where a redirect leads to another origin, only those that are no credentials."""
+        home = _origin(url) == _origin(httpx.URL(address))
+        return {name: value for name, value in self.policy.headers.items() if home or name.lower() in PUBLIC}
+
+    def _send(self, url: httpx.URL, headers: Mapping[str, str], kept: Response | None, end: float) -> Response:
         timeout = max(0.001, min(self.policy.timeout, end - self._clock.monotonic()))
         known = {"If-None-Match": "etag", "If-Modified-Since": "last-modified"}
         asked = {name: kept.headers[header] for name, header in known.items() if kept and header in kept.headers}
         body = bytearray()
         try:
-            with self._http.stream("GET", url, headers=asked, timeout=timeout) as answer:
+            with self._http.stream("GET", url, headers={**headers, **asked}, timeout=timeout) as answer:
                 for chunk in answer.iter_bytes():
                     body += chunk
                     if len(body) > self.policy.largest:
@@ -231,9 +238,9 @@ class Client:
             if str(error).startswith("[SSL"):
                 raise RetrievalError(reason, "Check certificates and proxies: trying again is no help.") from error
             raise Unavailable(reason, "Check the network, or try again later.") from error
-        headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
+        said = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
         now = datetime.fromtimestamp(self._clock.time(), UTC)
-        return Response(_shown(url), answer.status_code, bytes(body), sha256(bytes(body)), now, headers)
+        return Response(_shown(url), answer.status_code, bytes(body), sha256(bytes(body)), now, said)
 
 
 class Cache:
@@ -275,6 +282,7 @@ class Cache:
             self._sweep()
 
     def _sweep(self) -> None:
+        sweep_parts(self._folder)
         files = []
         for path in self._folder.rglob("*"):
             with suppress(OSError):  # another process sweeps as well

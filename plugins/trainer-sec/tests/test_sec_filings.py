@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -94,6 +95,17 @@ def test_the_cells_of_a_row_stand_on_one_line_and_signs_with_their_numbers(retri
     items = retriever.retrieve({"ticker": "NWND", "view": "filing", "item": "7"}).data["items"]
     assert [line for line in items[0]["text"].splitlines() if "|" in line] == [
         "2024 | 2023", "North | $1,000 | $900", "Change in reserves | (12) | (7)", "Share of North | 71.4% | 72.0%",
+    ]  # fmt: skip
+
+
+def test_the_hash_of_a_filing_is_that_of_its_document_and_the_index_is_noted_too(
+    retriever: SECFilingsRetriever, edgar: ReplayServer, payloads: Path
+) -> None:
+    result = retriever.retrieve({"ticker": "NWND", "view": "filing"})
+    assert result.url.endswith("/nwnd-20241231.htm")
+    assert result.raw_hash == hashlib.sha256((payloads / "nwnd-20241231.htm").read_bytes()).hexdigest()
+    assert [page["url"].removeprefix(edgar.url) for page in result.metadata["pages"]] == [
+        "/Archives/edgar/data/42/000000004225000001/nwnd-20241231.htm", "/submissions/CIK0000000042.json",
     ]  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def test_without_a_name_the_run_ends_before_anything_is_sent(project: Project, e
         (Answer("slow down", 429), "asked too often"),
         (Answer("busy", 503), "answered 503"),
         (Answer("\0garbage"), "not JSON"),
-        (Answer(hang=True), "did not answer within 0.2 s"),
+        (Answer(hang=True), "did not answer within 0."),
         (Answer({"cik": 42, "entityName": "E", "facts": {}}), "no figure under any tag"),
         (Answer({"cik": 42}), "not of the known shape"),
     ],
@@ -135,3 +135,12 @@ def test_an_error_is_two_lines_and_leaves_the_store_as_it_was(
     assert "trainer-sec" in told[0]
     assert project.stored() == before
     assert len(list((project.folder / "output/report").glob("*.md"))) == 1
+
+
+def test_without_httpx_the_error_says_so(project: Project) -> None:
+    code = "import sys; sys.modules['httpx'] = None; from trainer.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "retrieve", "sec", "ticker=NWND"]
+    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "it needs the module 'httpx'" in done.stderr
+    assert len(done.stderr.splitlines()) == 2

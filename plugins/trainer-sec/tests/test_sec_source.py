@@ -226,7 +226,7 @@ def test_an_answer_that_is_none_is_asked_for_again_and_then_told_in_two_lines(
 ODD: list[Any] = [
     {}, {"facts": []}, {"cik": "x", "facts": {"us-gaap": {"Revenues": 7}}}, {"cik": 42, "facts": None}, {"hits": 1},
     {"cik": 42, "facts": {"us-gaap": {"Revenues": {"units": {"USD": [{"end": "soon", "val": "n/a", "form": "10-K",
-     "filed": "x", "accn": "y", "start": "z"}]}}}}},
+     "start": "z"}]}}}}},
     {"filings": {"recent": {"form": [1, 2], "accessionNumber": []}, "files": []}}, {"hits": {"hits": [{"_id": 1}]}},
     {"name": "E", "filings": {"recent": {}, "files": [{}]}}, {"data": [None], "taxonomy": "t", "tag": "t", "uom": "u"},
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NUMBER = r"(?P<number>\d{1,2}(?:\.\d\d|[A-K])?)\b"
+NUMBER = r"(?P<number>[1-9]\.[01]\d|\d{1,2}[A-K]?)\b"
 HEADING = re.compile(
     rf"\W{{0,4}}(?:PART\s+(?P<part>I{{1,2}})\b\W*)?ITEM\s*{NUMBER}[\s.:|—–-]*(?P<title>.*)", re.IGNORECASE
 )
@@ -73,19 +73,13 @@ def _heaviest(headings: Sequence[_Heading]) -> list[_Heading]:
     """The headings of rising rank that have the most text in all."""
     best: dict[Rank, tuple[int, list[_Heading]]] = {}
     for heading in headings:
-        before = max(
-            (
-                (weight, chain)
-                for rank, (weight, chain) in best.items()
-                if rank < heading.rank and chain[-1].line < heading.line
-            ),
-            key=lambda item: item[0],
-            default=(0, []),
-        )
-        weight = before[0] + heading.weight
-        if heading.rank not in best or weight > best[heading.rank][0]:
-            best[heading.rank] = weight, [*before[1], heading]
-    return max(best.values(), key=lambda item: item[0], default=(0, []))[1]
+        rank = heading.rank
+        below = (found for other, found in best.items() if other < rank and found[1][-1].line < heading.line)
+        weight, chain = max(below, key=lambda found: found[0], default=(0, []))
+        weight += heading.weight
+        if rank not in best or weight > best[rank][0]:
+            best[rank] = weight, [*chain, heading]
+    return max(best.values(), key=lambda found: found[0], default=(0, []))[1]
 
 
 def _item(lines: Sequence[str], heading: _Heading, end: int) -> dict[str, Any]:

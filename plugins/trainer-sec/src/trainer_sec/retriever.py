@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from trainer import Query, RetrievalResult
 from trainer.errors import RetrievalError
 from trainer.http import Client, Policy
-from trainer.lineage import sha256
 from trainer_sec import edgar, parameters
 from trainer_sec.edgar import Company, Edgar
 from trainer_sec.parameters import Ask
@@ -88,7 +87,7 @@ class SECFilingsRetriever:
             source="sec",
             subject=ask.subject(company.name if company.cik else ""),
             url=pages[0].url,
-            raw_hash=_hash(pages),
+            raw_hash=pages[0].sha256,
             retrieved_at=min(page.fetched_at for page in pages),
             cached=all(page.cached for page in pages),
             metadata={"schema": f"sec.{ask.view}/1"} | ({"pages": _noted(pages)} if len(pages) > 1 else {}),
@@ -113,13 +112,6 @@ class SECFilingsRetriever:
         }
         key = f"{result.source}:{result.subject}:{result.retrieved_at:%Y%m%d}"
         store.store(key, result.data, source=result.source, metadata={**result.metadata, **lineage})
-
-
-def _hash(pages: Sequence[Response]) -> str:
-    """The SHA-256 of the one page, or over a line `SHA-256 address` for each."""
-    if len(pages) == 1:
-        return pages[0].sha256
-    return sha256("".join(f"{page.sha256} {page.url}\n" for page in pages).encode())
 
 
 def _noted(pages: Sequence[Response]) -> list[dict[str, str]]:
