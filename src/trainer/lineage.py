@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from trainer.models import CompletionResult, Document, Prompt, Report, Source
-from trainer.stores import StoredData, content_hash
+from trainer.models import CompletionResult, Document, Prompt, Query, Report, RetrievalResult, Source
+from trainer.stores import DataStore, StoredData, content_hash
 
 if TYPE_CHECKING:
     from trainer.runs import Run
@@ -38,6 +38,30 @@ def to_bytes(document: Document) -> bytes:
         lines = [f"{key}: {ENCODER.encode(value)}" for key, value in document.metadata.items()]
         text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
     return text.encode("utf-8", "replace")
+
+
+def record_of(query: Query, result: RetrievalResult) -> StoredData:
+    """A result as the record it would be stored as: under `source:subject:YYYYMMDD`, its lineage as metadata.
+
+    Version 0 says that it is not stored.
+    """
+    subject = "".join("-" if char in ":@" or char.isspace() else char for char in result.subject) or query.subject
+    metadata = {
+        **result.metadata,
+        "query": query.fingerprint,
+        "url": result.url,
+        "raw_hash": result.raw_hash,
+        "retrieved_at": result.retrieved_at.isoformat(),
+        "cached": result.cached,
+    }
+    key = f"{result.source}:{subject or 'all'}:{result.retrieved_at:%Y%m%d}"
+    return StoredData(key, result.data, result.source, 0, result.retrieved_at, result.retrieved_at, metadata)
+
+
+def keep(store: DataStore, query: Query, result: RetrievalResult) -> StoredData:
+    """Store what a query brought, as `record_of` has it, and return the version that holds it."""
+    record = record_of(query, result)
+    return store.store(record.key, record.data, source=record.source, metadata=record.metadata)
 
 
 def _retrieved(record: StoredData) -> datetime:

@@ -25,7 +25,7 @@ from trainer.errors import (
 )
 from trainer.guarding import Action, decide
 from trainer.instruction import Instruction, Need, Template, fill_values
-from trainer.lineage import front_matter, run_record, sha256, snapshot, sources_of, to_bytes
+from trainer.lineage import front_matter, keep, record_of, run_record, sha256, snapshot, sources_of, to_bytes
 from trainer.models import (
     Analysis,
     Brief,
@@ -236,8 +236,7 @@ class Pipeline:
 
     def keep(self, query: Query, result: RetrievalResult) -> StoredData:
         """Store what a query brought, under `source:subject:YYYYMMDD`, with its lineage as metadata."""
-        record = self._record(query, result)
-        return self.open_store().store(record.key, record.data, source=record.source, metadata=record.metadata)
+        return keep(self.open_store(), query, result)
 
     def folder(self, setting: Literal["context", "output"]) -> Path:
         """The folder that a setting of `[pipeline]` names, in the project's."""
@@ -327,24 +326,10 @@ class Pipeline:
             return None
         self._guard_data(run, need.name, result.data)
         with run.step("store", need.name):
-            return self._record(query, result) if run.dry else self.keep(query, result)
+            return record_of(query, result) if run.dry else self.keep(query, result)
 
     def _guard_data(self, run: Run, name: str, data: Any) -> None:
         self._guard(run, Stage.DATA, (Segment("\n".join(_texts(item)), "data", "untrusted", name) for item in (data,)))
-
-    def _record(self, query: Query, result: RetrievalResult) -> StoredData:
-        """A result as the record it would be stored as; version 0 says that it is not."""
-        subject = "".join("-" if char in ":@" or char.isspace() else char for char in result.subject) or query.subject
-        key = f"{result.source}:{subject or 'all'}:{result.retrieved_at:%Y%m%d}"
-        metadata = {
-            **result.metadata,
-            "query": query.fingerprint,
-            "url": result.url,
-            "raw_hash": result.raw_hash,
-            "retrieved_at": result.retrieved_at.isoformat(),
-            "cached": result.cached,
-        }
-        return StoredData(key, result.data, result.source, 0, result.retrieved_at, result.retrieved_at, metadata)
 
     def _prompt(self, run: Run, records: dict[str, StoredData]) -> Prompt:
         with run.step("compose"):

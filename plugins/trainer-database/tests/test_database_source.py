@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,10 +17,10 @@ from hypothesis import given, settings, strategies as st
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from trainer import Query
+from trainer import Pipeline, Query
 from trainer.errors import ConfigError, NotFound, Refused, RetrievalError, TrainerError, Unavailable
 from trainer.stores import canonical_json, content_hash
-from trainer.testing.memory import MemoryStore
+from trainer.testing.memory import Memory, MemoryStore
 from trainer_database import Database, DatabaseRetriever
 from trainer_database.rows import plain
 
@@ -343,3 +345,20 @@ def test_the_schema_names_the_connections_and_the_limit(root: Path) -> None:
 def test_settings_without_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="above 0"):
         Database(**wrong)
+
+
+def test_a_record_kept_alone_has_the_key_and_lineage_that_a_pipeline_gives_it(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    query = {"query": "SELECT a FROM t", "subject": "a:b c"}
+    store = MemoryStore()
+    DatabaseRetriever("sqlite:///x.db", root=tmp_path, data_store=store).retrieve(query)
+    given = {"retrieve.database": Database("sqlite:///x.db", root=tmp_path), "store.memory": Memory()}
+    with Pipeline(given, {"pipeline": {"store": "memory:"}}) as pipeline:
+        source = Query("database", query)
+        kept = pipeline.keep(source, pipeline.retrieve(source))
+    alone = store.query()[0]
+    assert alone.key == kept.key
+    assert alone.key.startswith("database:a-b-c:")
+    assert alone.metadata.keys() == kept.metadata.keys()
+    assert alone.metadata["query"] == kept.metadata["query"]

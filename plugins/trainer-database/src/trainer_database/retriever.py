@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from trainer import Query, RetrievalResult
 from trainer.catalog import did_you_mean
 from trainer.errors import ConfigError, RetrievalError, StoreError
+from trainer.lineage import keep
 from trainer.models import slug
 from trainer.stores import canonical_json, content_hash
 from trainer_database import statement
@@ -98,7 +99,7 @@ class DatabaseRetriever:
             metadata={"columns": columns, "rows": len(rows), "statement": content_hash(sql)} | cut,
         )
         if store and self.data_store is not None:
-            _keep(self.data_store, query, result)
+            keep(self.data_store, Query("database", dict(query)), result)
         return result
 
     def _address(self, query: Mapping[str, Any]) -> Address:
@@ -164,16 +165,3 @@ def _hash(rows: list[dict[str, Any]]) -> str:
         return content_hash(canonical_json(rows))
     except StoreError as error:
         raise RetrievalError(f"the answer cannot be kept: {error.problem}", "Leave that value out.") from error
-
-
-def _keep(store: DataStore, query: Mapping[str, Any], result: RetrievalResult) -> None:
-    """Store a result under the key, and with the metadata, that a pipeline would give it."""
-    lineage = {
-        "query": Query("database", dict(query)).fingerprint,
-        "url": result.url,
-        "raw_hash": result.raw_hash,
-        "retrieved_at": result.retrieved_at.isoformat(),
-        "cached": result.cached,
-    }
-    key = f"{result.source}:{result.subject}:{result.retrieved_at:%Y%m%d}"
-    store.store(key, result.data, source=result.source, metadata={**result.metadata, **lineage})

@@ -12,7 +12,7 @@ from trainer import Query, RetrievalResult
 from trainer.catalog import did_you_mean
 from trainer.errors import ConfigError, Refused, RetrievalError
 from trainer.http import Client, Policy, Response, Rule, check
-from trainer.lineage import sha256
+from trainer.lineage import keep, sha256
 from trainer.models import slug
 from trainer.settings import build
 from trainer_rest.address import PLACEHOLDER, Template, origin, text_of
@@ -117,7 +117,7 @@ class APIRetriever:
             self._secrets.mask_error(error)
             raise
         if store and self.data_store is not None:
-            self._keep(self.data_store, query, result)
+            keep(self.data_store, Query("rest", dict(query)), result)
         return result
 
     def _retrieve(self, question: _Question, query: Mapping[str, Any]) -> RetrievalResult:
@@ -212,18 +212,6 @@ class APIRetriever:
                 client = Client(policy, cache=folder, state=self._state, clock=self._clock)
                 self._clients[question.name, place] = client
             return self._clients[question.name, place]
-
-    def _keep(self, store: DataStore, query: Mapping[str, Any], result: RetrievalResult) -> None:
-        """Store a result under the key, and with the metadata, that a pipeline would give it."""
-        lineage = {
-            "query": Query("rest", dict(query)).fingerprint,
-            "url": result.url,
-            "raw_hash": result.raw_hash,
-            "retrieved_at": result.retrieved_at.isoformat(),
-            "cached": result.cached,
-        }
-        key = f"{result.source}:{result.subject}:{result.retrieved_at:%Y%m%d}"
-        store.store(key, result.data, source=result.source, metadata={**result.metadata, **lineage})
 
 
 def _check(response: Response) -> None:

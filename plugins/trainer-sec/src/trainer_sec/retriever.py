@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from trainer import Query, RetrievalResult
 from trainer.errors import RetrievalError
 from trainer.http import Client, Policy
+from trainer.lineage import keep
 from trainer_sec import edgar, parameters
 from trainer_sec.edgar import Company, Edgar
 from trainer_sec.parameters import Ask
@@ -93,25 +94,13 @@ class SECFilingsRetriever:
             metadata={"schema": f"sec.{ask.view}/1"} | ({"pages": _noted(pages)} if len(pages) > 1 else {}),
         )
         if store and self.data_store is not None:
-            self._keep(self.data_store, query, result)
+            keep(self.data_store, Query("sec", dict(query)), result)
         return result
 
     def _company(self, ask: Ask) -> Company:
         takes = parameters.VIEWS[ask.view][1]
         optional = "cik" not in takes or ask.view == "search"
         return NOBODY if optional and not (ask.ticker or ask.cik) else self._edgar.company(ask.ticker, ask.cik)
-
-    def _keep(self, store: DataStore, query: Mapping[str, Any], result: RetrievalResult) -> None:
-        """Store a result under the key, and with the metadata, that a pipeline would give it."""
-        lineage = {
-            "query": Query("sec", dict(query)).fingerprint,
-            "url": result.url,
-            "raw_hash": result.raw_hash,
-            "retrieved_at": result.retrieved_at.isoformat(),
-            "cached": result.cached,
-        }
-        key = f"{result.source}:{result.subject}:{result.retrieved_at:%Y%m%d}"
-        store.store(key, result.data, source=result.source, metadata={**result.metadata, **lineage})
 
 
 def _noted(pages: Sequence[Response]) -> list[dict[str, str]]:

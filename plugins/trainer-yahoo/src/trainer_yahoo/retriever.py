@@ -12,6 +12,7 @@ from trainer import Query, RetrievalResult
 from trainer.catalog import did_you_mean
 from trainer.errors import NotFound, RetrievalError
 from trainer.http import Policy, Rule
+from trainer.lineage import keep
 from trainer.models import slug
 from trainer_yahoo import session, shapes
 from trainer_yahoo.session import NoFundamentals, Session
@@ -128,7 +129,7 @@ class YahooFinanceRetriever:
             metadata={"schema": f"yahoo.{view}/1"},
         )
         if store and self.data_store is not None:
-            self._keep(self.data_store, query, result)
+            keep(self.data_store, Query("yahoo", dict(query)), result)
         return result
 
     def _metrics(self, symbol: str, _: Mapping[str, str]) -> tuple[Any, Response]:
@@ -179,18 +180,6 @@ class YahooFinanceRetriever:
         params = {"q": text, "quotesCount": limit, "newsCount": "0"}
         response = self._session.get(f"{self._base}/v1/finance/search", params, crumb=False)
         return list(response.json()["quotes"]), response
-
-    def _keep(self, store: DataStore, query: Mapping[str, Any], result: RetrievalResult) -> None:
-        """Store a result under the key, and with the metadata, that a pipeline would give it."""
-        lineage = {
-            "query": Query("yahoo", dict(query)).fingerprint,
-            "url": result.url,
-            "raw_hash": result.raw_hash,
-            "retrieved_at": result.retrieved_at.isoformat(),
-            "cached": result.cached,
-        }
-        key = f"{result.source}:{result.subject}:{result.retrieved_at:%Y%m%d}"
-        store.store(key, result.data, source=result.source, metadata={**result.metadata, **lineage})
 
 
 def _read(query: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
