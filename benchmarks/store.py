@@ -1,95 +1,32 @@
-"""The SQLite store beside plain `sqlite3` + `json`: `python benchmarks/store.py [--count N]`.
+"""The SQLite store beside what one would write by hand, and beside other stores: `python benchmarks/store.py`.
 
-Both work on files in a temporary folder, in write-ahead mode with synchronous = NORMAL, in turns within one
-run, so that the ratios mean something on a machine that does other things as well. The plain side keeps no
-versions, no times and no metadata, and checks nothing.
+"by hand" is `sqlite3` with `orjson`: a table WITHOUT ROWID under the text key, write-ahead log, synchronous = NORMAL,
+no versions, no times, no metadata, no checks. Every side is a process of its own that works on a new file; the sides
+take turns. Keys come in random order. `--growth` compares the first two with a thousand to a million documents.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import random
 import sqlite3
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-from trainer_sql import SQLiteStore
+from typing import Any
 
 Documents = dict[str, dict[str, Any]]
-
-
-class Side(Protocol):
-    """What is measured."""
-
-    def bulk(self, documents: Documents) -> None:
-        """Write all documents in one transaction."""
-
-    def put(self, documents: Documents) -> None:
-        """Write each document in a transaction of its own."""
-
-    def get(self, keys: Iterable[str]) -> None:
-        """Read each document."""
-
-    def find(self, keys: Iterable[str]) -> None:
-        """Find each document by a field."""
-
-
-class Plain:
-    """What one would write by hand."""
-
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self.connection.execute("PRAGMA journal_mode = WAL")
-        self.connection.execute("PRAGMA synchronous = NORMAL")
-        self.connection.execute("CREATE TABLE doc (key TEXT PRIMARY KEY, data TEXT) WITHOUT ROWID")
-        self.connection.execute("CREATE INDEX doc_query ON doc (json_extract(data, '$.query'))")
-
-    def bulk(self, documents: Documents) -> None:
-        self.connection.execute("BEGIN")
-        rows = ((key, json.dumps(data)) for key, data in documents.items())
-        self.connection.executemany("REPLACE INTO doc VALUES (?, ?)", rows)
-        self.connection.execute("COMMIT")
-
-    def put(self, documents: Documents) -> None:
-        for key, data in documents.items():
-            self.connection.execute("REPLACE INTO doc VALUES (?, ?)", (key, json.dumps(data)))
-
-    def get(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            json.loads(self.connection.execute("SELECT data FROM doc WHERE key = ?", (key,)).fetchone()[0])
-
-    def find(self, keys: Iterable[str]) -> None:
-        sql = "SELECT data FROM doc WHERE json_extract(data, '$.query') = ?"
-        for key in keys:
-            json.loads(self.connection.execute(sql, (key,)).fetchone()[0])
-
-
-class Ours:
-    """The store."""
-
-    def __init__(self, path: Path) -> None:
-        self.store = SQLiteStore(path)
-
-    def bulk(self, documents: Documents) -> None:
-        with self.store.transaction():
-            self.put(documents)
-
-    def put(self, documents: Documents) -> None:
-        for key, data in documents.items():
-            self.store.store(key, data, source="bench", metadata={"query": key})
-
-    def get(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self.store.retrieve(key)
-
-    def find(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self.store.query({"metadata.query": key}, limit=1)
+Works = dict[str, Callable[[Documents], object]]
+FOUND = 10  # documents that one search finds
+PACKAGES = ("orjson", "sqlite-utils", "langgraph-checkpoint-sqlite", "tinydb", "dlt")
+LARGEST = {"tinydb": 1000, "dlt": 10_000}  # documents that a side gets through in a reasonable time
+TARGETS = {"bulk, new": 0.5, "bulk, changed": 1, "put, new": 2, "get": 2, "find, indexed": 1.5}
 
 
 def documents(count: int, price: float) -> Documents:
@@ -97,8 +34,8 @@ def documents(count: int, price: float) -> Documents:
     numbers = random.Random(7).sample(range(count), count)
     return {
         f"yahoo_finance:T{number:07}:20250101": {
-            "query": f"yahoo_finance:T{number:07}:20250101",
             "ticker": f"T{number:07}",
+            "group": f"g{number // FOUND}",
             "price": price + number,
             "tags": ["equity", "nasdaq", "daily"],
             "profile": {"name": "An invented company", "sector": "Biotechnology", "employees": number},
@@ -107,37 +44,218 @@ def documents(count: int, price: float) -> Documents:
     }
 
 
-def main() -> None:
-    """Measure, and print microseconds and the ratio for each kind of work."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=5000, help="documents a round (default: 5000)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the medians count (default: 5)")
-    options = parser.parse_args()
-    first, second = documents(options.count, 0.25), documents(options.count, 0.75)
-    some = dict(list(second.items())[: max(1, options.count // 5)])
-    works: dict[str, tuple[int, Callable[[Side], None]]] = {
-        "bulk, new": (len(first), lambda side: side.bulk(first)),
-        "bulk, changed": (len(second), lambda side: side.bulk(second)),
-        "bulk, the same again": (len(second), lambda side: side.bulk(second)),
-        "put, one by one": (len(some), lambda side: side.put({key: first[key] for key in some})),
-        "get": (len(second), lambda side: side.get(second)),
-        "find by an indexed field": (len(some), lambda side: side.find(some)),
+def groups(some: Documents) -> Iterable[str]:
+    """What is searched for."""
+    return [data["group"] for data in some.values()]
+
+
+def by_hand(path: Path) -> Works:
+    """`sqlite3` and `orjson`; but what is got is read with `json`, as the target has it."""
+    import orjson
+
+    run = sqlite3.connect(path, isolation_level=None).execute
+    run("PRAGMA journal_mode = WAL")
+    run("PRAGMA synchronous = NORMAL")
+    run("CREATE TABLE doc (key TEXT PRIMARY KEY, data TEXT) WITHOUT ROWID")
+    many = run("SELECT 1").connection.executemany
+    one, value = "SELECT data FROM doc WHERE key = ?", "json_extract(data, '$.group')"
+
+    def bulk(some: Documents) -> None:
+        run("BEGIN")
+        many("REPLACE INTO doc VALUES (?, ?)", ((key, orjson.dumps(data).decode()) for key, data in some.items()))
+        run("COMMIT")
+
+    def find(some: Documents) -> None:
+        for group in groups(some):
+            rows = run(f"SELECT data FROM doc WHERE {value} = ?", (group,))
+            assert len([orjson.loads(text) for (text,) in rows]) == FOUND
+
+    return {
+        "bulk": bulk,
+        "put": lambda some: [
+            run("REPLACE INTO doc VALUES (?, ?)", (key, orjson.dumps(data).decode())) for key, data in some.items()
+        ],
+        "get": lambda some: [json.loads(run(one, (key,)).fetchone()[0]) for key in some],
+        "index": lambda _: run(f"CREATE INDEX doc_group ON doc ({value})"),
+        "find": find,
     }
-    times: dict[tuple[str, type], list[float]] = {}
-    for _ in range(options.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            plain, ours = Plain(Path(folder, "plain.db")), Ours(Path(folder, "ours.db"))
-            for name, (count, work) in works.items():
-                for side in (plain, ours):
-                    start = time.perf_counter()
-                    work(side)
-                    times.setdefault((name, type(side)), []).append((time.perf_counter() - start) / count * 1e6)
-            plain.connection.close()
-            ours.store.close()
-    print(f"{'µs per document':26}{'sqlite3+json':>14}{'store':>10}{'ratio':>9}")
-    for name in works:
-        mine, theirs = (statistics.median(times[name, kind]) for kind in (Ours, Plain))
-        print(f"{name:26}{theirs:14.1f}{mine:10.1f}{mine / theirs:8.1f}x")
+
+
+def trainer(path: Path) -> Works:
+    """The store."""
+    from trainer_sql import SQLiteStore
+
+    store = SQLiteStore(path)
+    return {
+        "bulk": lambda some: store.bulk_store(some, source="bench"),
+        "put": lambda some: [store.store(key, data, source="bench") for key, data in some.items()],
+        "get": lambda some: [store.retrieve(key) for key in some],
+        "index": lambda _: store.create_index("group"),
+        "find": lambda some: [store.query({"group": group}) for group in groups(some)],
+    }
+
+
+def sqlite_utils(path: Path) -> Works:
+    """sqlite-utils with its own defaults; it keeps nested values as JSON text and has no index on what is in them."""
+    from sqlite_utils import Database
+
+    table: Any = Database(path)["doc"]
+    rows = lambda some: ({"key": key, **data} for key, data in some.items())  # noqa: E731
+    return {
+        "bulk": lambda some: table.upsert_all(rows(some), pk="key"),
+        "put": lambda some: [table.upsert(row, pk="key") for row in rows(some)],
+        "get": lambda some: [table.get(key) for key in some],
+        "index": lambda _: table.create_index(["group"]),
+        "find": lambda some: [list(table.rows_where("[group] = ?", [group])) for group in groups(some)],
+    }
+
+
+def langgraph(path: Path) -> Works:
+    """LangGraph's SqliteStore with its own defaults; it has no index on values."""
+    from langgraph.store.base import PutOp
+    from langgraph.store.sqlite import SqliteStore
+
+    store = SqliteStore(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+    store.setup()
+
+    def bulk(some: Documents) -> None:
+        operations = [PutOp(("bench",), key, data) for key, data in some.items()]
+        for start in range(0, len(operations), 1000):
+            store.batch(operations[start : start + 1000])
+
+    return {
+        "bulk": bulk,
+        "put": lambda some: [store.put(("bench",), key, data) for key, data in some.items()],
+        "get": lambda some: [store.get(("bench",), key) for key in some],
+        "find": lambda some: [store.search(("bench",), filter={"group": group}) for group in groups(some)],
+    }
+
+
+def tinydb(path: Path) -> Works:
+    """TinyDB on a JSON file."""
+    from tinydb import TinyDB, where
+
+    table = TinyDB(path)
+    return {
+        "bulk": lambda some: table.insert_multiple({"key": key, **data} for key, data in some.items()),
+        "get": lambda some: [table.get(where("key") == key) for key in some],
+        "find": lambda some: [table.search(where("group") == group) for group in groups(some)],
+    }
+
+
+def dlt(path: Path) -> Works:
+    """dlt, merging into SQLite; its time has that of starting a pipeline in it."""
+    import dlt as library
+
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    place = library.destinations.sqlalchemy(f"sqlite:///{path}")
+    pipeline = library.pipeline(
+        "bench", destination=place, dataset_name="bench", pipelines_dir=str(path.parent / "dlt")
+    )
+    rows = lambda some: ({"key": key, **data} for key, data in some.items())  # noqa: E731
+    return {
+        "bulk": lambda some: pipeline.run(rows(some), table_name="doc", write_disposition="merge", primary_key="key")
+    }
+
+
+SIDES: Mapping[str, Callable[[Path], Works]] = {
+    "by hand": by_hand, "trainer": trainer, "sqlite-utils": sqlite_utils, "langgraph": langgraph, "tinydb": tinydb,
+    "dlt": dlt,
+}  # fmt: skip
+
+
+def measure(side: str, count: int) -> dict[str, float]:
+    """The CPU seconds for each document, or each search, of everything that a side can do."""
+    first, second, other = documents(count, 0.25), documents(count, 0.75), documents(count, 0.5)
+    picked = random.Random(5).sample([*first], min(count // 2, 1000))
+    new = {key + "x": other[key] for key in picked}
+    some = {key: other[key] for key in picked}
+    few = dict([*some.items()][: max(1, len(some) // 10)])
+    course: tuple[tuple[str, str, Documents], ...] = (
+        ("bulk, new", "bulk", first), ("bulk, changed", "bulk", second), ("bulk, the same again", "bulk", second),
+        ("find, no index", "find", dict([*few.items()][:3])), ("get", "get", some), ("index", "index", few),
+        ("find, indexed", "find", few), ("put, new", "put", {key: {**new[key], "group": "-"} for key in new}),
+        ("put, changed", "put", some),
+    )  # fmt: skip
+    times = {}
+    with tempfile.TemporaryDirectory() as folder:
+        works = SIDES[side](Path(folder, "file.db"))
+        for name, word, documents_ in course:
+            missing = word not in works or (name in ("bulk, changed", "bulk, the same again") and side == "tinydb")
+            if missing or (name == "find, indexed" and "index" not in works):
+                continue
+            before = time.process_time()
+            works[word](documents_)
+            times[name] = (time.process_time() - before) / len(documents_)
+    return times
+
+
+def child(place: Path, side: str, count: int) -> dict[str, float]:
+    """`measure` in a process of its own."""
+    from _bench import ENVIRONMENT
+
+    command = [place / "python", __file__, "--side", side, "--count", str(count)]
+    done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)
+    times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def rounds(place: Path, sides: Iterable[str], count: int, number: int) -> dict[str, dict[str, list[float]]]:
+    """The times of all sides, in turns, by work and side."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for _ in range(number):
+        for side in sides:
+            with contextlib.suppress(subprocess.CalledProcessError):  # a peer that does not work is left out
+                for name, seconds in child(place, side, min(count, LARGEST.get(side, count))).items():
+                    found.setdefault(name, {}).setdefault(side, []).append(seconds)
+    return found
+
+
+def table(found: Mapping[str, Mapping[str, list[float]]], sides: Iterable[str]) -> None:
+    """Print the least time of each work, and its ratio to that by hand."""
+    print(f"{'µs CPU each (× by hand)':24}" + "".join(f"{side:>18}" for side in sides))
+    for name, times in found.items():
+        if name != "index":
+            base = min(times["by hand"])
+            cells = [
+                f"{min(times[side]) * 1e6:9.1f} ({min(times[side]) / base:5.2f})" if side in times else "-"
+                for side in sides
+            ]
+            print(f"{name:24}" + "".join(f"{cell:>18}" for cell in cells))
+
+
+def main() -> None:
+    """Measure, and print times and ratios for each kind of work."""
+    from _bench import ROOT, environment
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20_000, help="documents (default: 20000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the least times count (default: 5)")
+    parser.add_argument("--growth", action="store_true", help="from a thousand to a million documents instead")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        print(json.dumps(measure(options.side, options.count)))
+        return
+    place = environment("store", "-e", ROOT, "-e", ROOT / "plugins" / "trainer-sql", *PACKAGES)
+    if place is None:
+        raise SystemExit("the store is compared with nothing: its peers cannot be installed")
+    sides = ["by hand", "trainer"] if options.growth else list(SIDES)
+    for count in (1000, 10_000, 100_000, 1_000_000) if options.growth else (options.count,):
+        found = rounds(place, sides, count, options.rounds)
+        if options.json:
+            print(json.dumps({"count": count, "seconds": found}))
+            continue
+        print(f"{count} documents; {', '.join(f'{side}: {LARGEST[side]}' for side in sides if side in LARGEST)}")
+        table(found, sides)
+        spread = statistics.median(
+            max(times["by hand"]) / min(times["by hand"]) - 1 for times in found.values() if "by hand" in times
+        )
+        print(f"noise: {options.rounds} rounds, {spread:.0%} from least to most, load {os.getloadavg()[0]:.1f}")
+        for name, limit in TARGETS.items():
+            ratio = min(found[name]["trainer"]) / min(found[name]["by hand"])
+            print(f"target: {name} ≤ {limit:g}: {ratio:.2f}, {'held' if ratio <= limit else 'MISSED'}")
 
 
 if __name__ == "__main__":

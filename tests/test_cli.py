@@ -141,6 +141,32 @@ def test_records_are_put_got_listed_and_deleted(project: Path) -> None:
     assert "is not JSON" in bad(1, "store", "put", "k", "-", text="{")
 
 
+def test_many_records_are_imported_asked_about_and_brought_back(project: Path) -> None:
+    lines = "".join(f'{{"ticker": "T{n % 3}", "id": {n}, "price": {n / 2}}}\n' for n in range(9))
+    assert good("store", "import", "-", "--key", "id", "--prefix", "p:", text=lines) == "9 stored, 0 unchanged\n"
+    assert good("store", "import", "-", "--key", "id", "--prefix", "p:", text=lines) == "0 stored, 9 unchanged\n"
+    assert good("store", "count", "--filter", '{"price": {"$gte": 2}}').strip() == "5"
+    assert good("store", "distinct", "ticker").split() == ["ticker", "T0", "T1", "T2"]
+    pipeline = '[{"$group": {"_id": "$ticker", "top": {"$max": "$price"}}}, {"$sort": {"_id": 1}}]'
+    assert good("store", "aggregate", pipeline).splitlines()[:2] == ["_id\ttop", "T0\t3.0"]
+    assert json.loads(good("store", "aggregate", pipeline, "--json"))[2] == {"_id": "T2", "top": 4.0}
+    assert good("store", "index", "ticker").split() == ["path", "ticker"]
+    assert good("store", "index", "ticker", "--drop") == ""
+    good("store", "put", "p:0", "-", text="{}")
+    assert good("store", "rollback", "p:0", "1").strip() == "p:0@3"
+    assert "seconds old and does not expire" in good("store", "freshness", "p:0")
+    assert json.loads(good("store", "freshness", "p:0", "--json"))["version"] == 3
+    good("store", "put", "k", "-", "--namespace", "team", text="1")
+    assert good("store", "count", "--namespace", "team").strip() == "1"
+    assert good("store", "namespaces").split() == ["namespace", "(default)", "team"]
+    good("store", "put", "k", "-", "--ttl", "0", text="1")
+    assert good("store", "sweep").strip() == "1 buried"
+    assert "line 2 of <stdin> is not JSON" in bad(1, "store", "import", "-", "--key", "id", text='{"id": 1}\n{')
+    assert "no single text or number at id" in bad(1, "store", "import", "-", "--key", "id", text='{"a": 1}\n')
+    assert "there is no index on x" in bad(1, "store", "index", "x", "--drop")
+    assert "$lookup" in bad(2, "store", "aggregate", '[{"$lookup": {}}]')
+
+
 def test_a_command_in_a_folder_of_the_project_uses_the_projects_store(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +211,7 @@ def test_an_instruction_is_validated_with_every_fault_at_once(project: Path) -> 
     assert done.returncode == 1
     for fault in (
         "there is no context file backgrund.md", "Did you mean background.md?", "'../secret.md' leaves the folder",
-        "retrieve 'yahooo'", "complete 'absent'", "converts markdown to docx", "compose 'seqential' (did you mean 'sequential'?)",
+        "retrieve 'yahooo'", "converts markdown to docx", "compose 'seqential' (did you mean 'sequential'?)",
         "faulty.md:10: warning: {B} is not declared", "input UNUSED is never used",
     ):  # fmt: skip
         assert fault in done.stdout

@@ -29,7 +29,7 @@ import yaml
 
 from trainer import Config, hookspecs
 from trainer.catalog import VERBS
-from trainer.routing import KEYS
+from trainer.reach import KEYS
 
 from .conftest import ROOT, Environment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import time
@@ -103,6 +104,20 @@ def asked(client: Client, server: ReplayServer, url: str) -> int:
     before = server.count()
     client.get(url)
     return server.count() - before
+
+
+def test_what_is_logged_on_the_way_shows_no_query(
+    server: ReplayServer, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    url = server.add("/a", Answer(b"busy", 503), b"fine")
+    make(rate=1.0).get(url, {"appid": "S3CRET", "page": 1})
+    assert f'HTTP Request: GET {url} "HTTP/1.1 200 OK"' in caplog.text
+    assert "S3CRET" not in caplog.text
+    told = [record.getMessage() for record in caplog.records if record.name == "trainer.progress"]
+    assert told[0] == told[-1] == f"asking {url}"
+    assert re.fullmatch(rf"trying {url} again in \d\.\d s", told[1])
+    assert re.fullmatch(r"waiting \d\.\d s for a turn at \w+", told[2])
 
 
 def test_without_a_rule_nothing_is_kept_whatever_the_headers_allow(server: ReplayServer, make: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from trainer import Document, Instruction, Template
 from trainer.errors import InstructionError
-from trainer.instruction import seconds, split_front_matter
+from trainer.instruction import age, seconds, split_front_matter
 from trainer.lineage import to_bytes
 
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
@@ -117,7 +118,7 @@ def test_every_fault_of_the_front_matter_is_named_at_once() -> None:
     faulty = """---
 titel: x
 input: {"a b": {}, Y: {type: colour}, Z: {type: integer, default: many}}
-data: {d: {path: x}, e: {source: file, max_age: soon}, f: {source: file, ticker: {TICKER}}}
+data: {d: {path: x}, e: {source: file, max_age: soon, stale_if_error: ever}, f: {source: file, ticker: {TICKER}}}
 output: {format: html}
 model: 3
 ---
@@ -127,7 +128,7 @@ text
         Instruction.parse(faulty)
     for fault in (
         "unknown key titel (did you mean 'title'?)", "input.a b is not a name", "input.Y.type", "the default of Z must be an integer",
-        "data.d must be a table with a source", "data.e.max_age", 'a variable needs quotes, "{TICKER}"',
+        "data.d must be a table with a source", "data.e.max_age", "data.e.stale_if_error: 'ever' is not an age", 'a variable needs quotes, "{TICKER}"',
         "unknown key output.format (did you mean 'formats'?)", "model must be",
     ):  # fmt: skip
         assert fault in caught.value.problem
@@ -225,6 +226,20 @@ def test_ages_are_read(text: str | int, value: float) -> None:
 def test_other_ages_are_refused(text: str | bool) -> None:
     with pytest.raises(ValueError, match="is not an age"):
         seconds(text)
+
+
+@pytest.mark.parametrize(("text", "allowed"), [("true", math.inf), ("7d", 604_800), ("0", 0), ("false", None)])
+def test_whether_old_data_may_stand_in_is_yes_no_or_an_age(text: str, allowed: float | None) -> None:
+    need = Instruction.parse(f"---\ndata: {{d: {{source: file, path: x, stale_if_error: {text}}}}}\n---\ntext").data[
+        "d"
+    ]
+    assert (need.stale_if_error, need.params) == (allowed, {"path": "x"})
+
+
+@given(st.floats(0, 1e10))
+def test_an_age_is_told_in_its_largest_whole_unit(wait: float) -> None:
+    told = seconds(age(wait))
+    assert told <= wait < told + {"s": 1, "m": 60, "h": 3600, "d": 86400}[age(wait)[-1]]
 
 
 def test_a_file_that_is_missing_or_not_text_is_told(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,16 +36,22 @@ from trainer import (
 from trainer.errors import (
     Blocked,
     CompletionError,
+    ConfigError,
     ConversionError,
     InstructionError,
+    NotFound,
     PathRefused,
+    RateLimited,
+    Refused,
+    RetrievalError,
     TrainerError,
     Truncated,
+    Unavailable,
     UnknownPlugin,
 )  # fmt: skip
 from trainer.instruction import split_front_matter
 from trainer.lineage import sha256
-from trainer.models import from_json, to_json
+from trainer.models import from_json, now, to_json
 from trainer.testing.memory import Memory
 
 INSTRUCTION = """---
@@ -257,6 +264,125 @@ def test_optional_data_that_fails_becomes_a_warning_and_required_data_an_error(m
         pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
     assert any("retrieve 'gone'" in note for note in caught.value.__notes__)
     assert "at step retrieve" in caught.value.__notes__
+
+
+@plugin
+class Flaky:
+    """Answers once, and then fails."""
+
+    error: Any = None
+    asked: int = 0
+
+    @hookimpl
+    def retrieve(self, query: Query) -> RetrievalResult:
+        self.asked += 1
+        if self.asked > 1:
+            raise self.error
+        return RetrievalResult({"revenue": 1200}, "flaky", "ACME", "https://example.org/flaky", "ab" * 32)
+
+
+STALE = INSTRUCTION.replace("source: numbers,", "source: flaky, stale_if_error: true,")
+DOWN = Unavailable("https://example.org/flaky answered 503", "Try again later.")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [DOWN, RateLimited("too often"), Refused("not you"), RetrievalError("not of the known shape")],
+    ids=lambda error: type(error).__name__,
+)
+def test_while_a_source_fails_its_last_record_may_be_used_and_is_marked(
+    make: Make, tmp_path: Path, error: RetrievalError
+) -> None:
+    (tmp_path / "figures.md").write_text(STALE)
+    pipeline = make(retrieve__flaky=Flaky(error))
+    first = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    assert (first.warnings, first.sources[0].stale) == ((), "")
+    before = pipeline.open_store().query(source="flaky")
+    second = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    assert second.warnings == (f"facts is stale: 0s old, because {error.problem}",)
+    assert second.sources[0].ref == first.sources[0].ref
+    assert second.sources[0].stale == f"0s old, because {error.problem}"
+    assert second.prompt_hash == first.prompt_hash
+    assert pipeline.open_store().query(source="flaky") == before
+    head, _, _ = split_front_matter(second.files["markdown"].read_text("utf-8"), "report")
+    assert head["sources"][0]["stale"] == second.sources[0].stale
+    found = pipeline.find_run(second.id)
+    assert found is not None
+    assert found.data["sources"][0]["stale"] == second.sources[0].stale
+    snapshot = json.loads(second.files["json"].read_text())
+    assert snapshot["records"][0]["stale"] == second.sources[0].stale
+    run, prompt = pipeline.plan(tmp_path / "figures.md", {"TICKER": "ACME"})
+    assert run.warnings == list(second.warnings)
+    assert prompt.records["facts"].ref == first.sources[0].ref
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NotFound("no such company"), ConfigError("user_agent is not set"), TypeError("a fault of the plugin")],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_no_failure_of_the_source_is_never_covered_by_old_data(
+    make: Make, tmp_path: Path, error: Exception
+) -> None:
+    (tmp_path / "figures.md").write_text(STALE)
+    pipeline = make(retrieve__flaky=Flaky(error))
+    pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    with pytest.raises(type(error)):
+        pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "used"), [("true", True), ("8d", True), ("6d", False), ("false", False), ("", False)]
+)
+def test_old_data_is_used_only_up_to_the_age_that_is_allowed(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: str, used: bool
+) -> None:
+    word = f"stale_if_error: {allowed}," if allowed else ""
+    (tmp_path / "figures.md").write_text(STALE.replace("stale_if_error: true,", word))
+    pipeline = make(retrieve__flaky=Flaky(DOWN))
+    pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    monkeypatch.setattr("trainer.pipeline.now", lambda: now() + timedelta(days=7, hours=3))
+    if used:
+        report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+        assert report.sources[0].stale == f"7d old, because {DOWN.problem}"
+    else:
+        with pytest.raises(Unavailable) as caught:
+            pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+        assert caught.value is DOWN
+
+
+def test_old_data_of_another_question_is_never_used(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "figures.md").write_text(STALE)
+    pipeline = make(retrieve__flaky=Flaky(DOWN))
+    pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    with pytest.raises(Unavailable):
+        pipeline.run(tmp_path / "figures.md", {"TICKER": "OTHER"})
+
+
+def test_guards_look_at_stale_data_too_and_optional_data_is_rather_stale_than_left_out(
+    make: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "figures.md").write_text(
+        STALE.replace("stale_if_error: true,", "stale_if_error: true, optional: true,")
+    )
+    dog = Watchdog(seen={})
+    pipeline = make(retrieve__flaky=Flaky(DOWN), secure__watchdog=dog)
+    for _ in range(2):
+        report = pipeline.run(tmp_path / "figures.md", {"TICKER": "ACME"})
+    assert report.sources[0].stale
+    assert dog.seen is not None
+    assert dog.seen["data"] == ["revenue", "revenue"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "key"), [("Mine: a", "Theirs", "Mine--a"), ("", "Their s", "Their-s"), ("", "", "x-y")]
+)
+def test_a_record_is_called_what_the_question_says_then_the_source_then_its_parameters(
+    make: Make, asked: str, said: str, key: str
+) -> None:
+    pipeline = make()
+    record = pipeline.keep(Query("numbers", {"a": "x", "b": "y"}, asked), RetrievalResult(1, "numbers", said))
+    assert record.key.split(":")[:2] == ["numbers", key]
 
 
 def test_optional_data_asked_for_by_an_empty_variable_is_left_out_quietly(make: Make, tmp_path: Path) -> None:
@@ -513,6 +639,26 @@ def test_closing_the_pipeline_closes_its_stores(make: Make, tmp_path: Path) -> N
         assert pipeline.open_store() is pipeline.open_store()
         pipeline.open_store("memory:second")
     assert sorted(closed) == ["memory:", "memory:second"]
+
+
+def test_closing_the_pipeline_closes_the_plugins_that_were_used_and_can_be_closed(make: Make) -> None:
+    closed: list[str] = []
+
+    @plugin
+    class Connected:
+        name: str = ""
+
+        @hookimpl
+        def retrieve(self, query: Query) -> RetrievalResult:
+            return RetrievalResult(1, "connected")
+
+        def close(self) -> None:
+            closed.append(self.name)
+
+    with make(retrieve__used=Connected("used"), retrieve__unused=Connected("unused")) as pipeline:
+        pipeline.retrieve(Query("used"))
+        pipeline.retrieve(Query("numbers", {"ticker": "A"}))
+    assert closed == ["used"]
 
 
 def test_a_report_survives_json(make: Make, tmp_path: Path) -> None:

@@ -40,8 +40,23 @@ def code_lines(path: Path) -> int:
     return len(lines - docs)
 
 
-def test_the_core_with_its_command_line_is_small() -> None:
-    assert sum(map(code_lines, CORE)) <= 3222
+# What the core consists of, with the lines of code that each part may have: they may only get fewer.
+PARTS = {
+    "cli": ("cli/*.py", 1095),
+    "http": ("http.py pace.py", 352),
+    "guards": ("guarding.py auditing.py calibration.py", 434),
+    "queries": ("filters.py aggregation.py", 513),
+    "batches": ("batch.py work.py journal.py rows.py", 470),
+    "models": ("completing.py spending.py structured.py reach.py", 400),
+}
+
+
+def test_the_core_is_small() -> None:
+    sizes = {path: code_lines(path) for path in CORE}
+    for name, (patterns, most) in PARTS.items():
+        part = {path for pattern in patterns.split() for path in (ROOT / "src/trainer").glob(pattern)}
+        assert sum(sizes.pop(path) for path in part) <= most, name
+    assert sum(sizes.values()) <= 2680
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -78,7 +93,7 @@ def test_standard_is_every_plugin_that_a_run_on_a_fresh_machine_needs() -> None:
 
 def test_all_is_the_standard_and_plugins_of_this_repository() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    named = {line.partition(">")[0] for line in extras["all"]}
+    named = {line.partition(">")[0].replace("[embed]", "") for line in extras["all"]}
     assert "trainer-core[standard]" in named
     plugins = {path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")}
     assert named - {"trainer-core[standard]"} <= plugins

@@ -32,6 +32,8 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(t
 class TestInMemory(StoreContract):
     """The store of the testing kit keeps the contract that it is the measure of."""
 
+    has_indexes = False
+
     @pytest.fixture
     def store(self, clock: Any) -> MemoryStore:
         return MemoryStore(clock=clock)

@@ -35,7 +35,13 @@ if TYPE_CHECKING:
     )
     from trainer.pipeline import Pipeline as Pipeline
     from trainer.plugins import hookimpl as hookimpl, plugin as plugin
-    from trainer.stores import DataStore as DataStore, Freshness as Freshness, StoredData as StoredData
+    from trainer.stores import (
+        BulkResult as BulkResult,
+        DataStore as DataStore,
+        Freshness as Freshness,
+        StoredData as StoredData,
+        create_store as create_store,
+    )
 
 _HOMES = {
     "config": ("Config",),
@@ -48,7 +54,7 @@ _HOMES = {
     ),
     "pipeline": ("Pipeline",),
     "plugins": ("hookimpl", "plugin"),
-    "stores": ("DataStore", "Freshness", "StoredData"),
+    "stores": ("BulkResult", "DataStore", "Freshness", "StoredData", "create_store"),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -29,14 +31,28 @@ class AsyncPipeline:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
+        self._starter, self._process = ThreadPoolExecutor(1, thread_name_prefix="trainer-aio-start"), os.getpid()
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        # The loop's own pool has few threads (6 on 2 cores), and a host may need them for itself.
-        pool = ThreadPoolExecutor(1, thread_name_prefix="trainer-aio")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(pool, call)
-        finally:
-            pool.shutdown(wait=False)
+        # The loop's own pool has few threads (6 on 2 cores), and a host may need them for itself. Starting a thread
+        # waits until it runs, which takes its time among a hundred others: the loop lets another thread wait.
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(call())
+                except BaseException as error:
+                    future.set_exception(error)
+
+        if self._process != os.getpid():  # a fork takes no threads along
+            self.__init__(self._pipeline)  # type: ignore[misc]  # as new
+        self._starter.submit(threading.Thread(target=work, name="trainer-aio").start)
+        return await asyncio.wrap_future(future)
+
+    def stop(self) -> None:
+        """Start no more threads; those that have begun come to their end."""
+        self._starter.shutdown(wait=False)
 
     retrieve = _threaded(Pipeline.retrieve)
     open_store = _threaded(Pipeline.open_store)

@@ -19,11 +19,13 @@ FILE = "trainer.toml"
 class Settings:
     """The `[pipeline]` table. Paths are relative to the folder that holds `trainer.toml`.
 
-    `model` is one model or several in order of preference; `level` is how much the guards let through;
-    with `strict`, a context that is missing stops the run instead of being reported.
+    `model` is one model or several in order of preference; `level` is how much the guards let through; records of
+    another `namespace` of the store are not seen; with `strict`, a context that is missing stops the run instead of
+    being reported.
     """
 
     store: str = "sqlite:///.trainer/store.db"
+    namespace: str = ""
     model: str | list[str] = ""
     context: str = "information/context"
     output: str = "output"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
-    "AmbiguousPlugin", "Blocked", "BrokenPlugin", "CompletionError", "ConfigError", "ConversionError",
-    "GuardFailed", "InstructionError", "NotFound", "PathRefused", "PluginFailed", "RateLimited", "Refused",
-    "RetrievalError", "StoreError", "TrainerError", "Truncated", "Unavailable", "UnknownPlugin", "UnsupportedQuery",
-    "VersionConflict", "WrongAnswer", "WrongSetting",
+    "AmbiguousPlugin", "Auth", "BadReply", "Blocked", "BrokenPlugin", "Budget", "CompletionError", "ConfigError",
+    "ContextLength", "ConversionError", "Filtered", "GuardFailed", "InstructionError", "NotFound", "Overloaded",
+    "PathRefused", "PluginFailed", "Quota", "RateLimited", "Refused", "RetrievalError", "StoreError", "TrainerError",
+    "Transport", "Truncated", "Unavailable", "UnknownModel", "UnknownPlugin", "UnsupportedQuery", "VersionConflict",
+    "WrongAnswer", "WrongSetting",
 ]  # fmt: skip
 
 
@@ -94,10 +95,6 @@ class Unavailable(RetrievalError):
         self.retry_after = retry_after
 
 
-class RateLimited(Unavailable):
-    """The source was asked too often and wants to be left alone for a while."""
-
-
 class StoreError(TrainerError):
     """A store cannot do what was asked, or cannot be reached."""
 
@@ -117,15 +114,82 @@ class ConversionError(TrainerError):
 
 
 class CompletionError(TrainerError):
-    """A model gave no usable answer. `partial` holds the text that did arrive."""
+    """A model gave no usable answer.
 
-    def __init__(self, problem: str, remedy: str = "", *, partial: str = "") -> None:
+    `partial` holds the text that did arrive, `retry_after` the seconds that the server asked to be left alone.
+    Only errors with `retryable` are worth the same request again.
+    """
+
+    retryable = False
+
+    def __init__(self, problem: str, remedy: str = "", *, partial: str = "", retry_after: float | None = None) -> None:
         super().__init__(problem, remedy)
         self.partial = partial
+        self.retry_after = retry_after
+
+
+class Overloaded(CompletionError):
+    """The server cannot serve this now: 5xx, or its own word for being too busy."""
+
+    retryable = True
+
+
+class Transport(CompletionError):
+    """No connection, or one that broke or fell silent before the answer was whole."""
+
+    retryable = True
+
+
+class BadReply(CompletionError):
+    """The server answered with something that is not an answer: HTML, half a JSON object, no choices."""
+
+    retryable = True
 
 
 class Truncated(CompletionError):
-    """The answer stops before its end, so it must not pass for a report."""
+    """The answer stops before its end, so it must not pass for a report.
+
+    One that was cut off on its way is `retryable`; one that reached the model's limit of tokens is not.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", *, partial: str = "", retryable: bool = False) -> None:
+        super().__init__(problem, remedy, partial=partial)
+        self.retryable = retryable
+
+
+class Filtered(CompletionError):
+    """The provider's own filter held the answer back, or cut it."""
+
+
+class Auth(CompletionError):
+    """The key is missing or wrong, or may not do this."""
+
+
+class Quota(CompletionError):
+    """The account has no money or no allowance left."""
+
+
+class ContextLength(CompletionError):
+    """The prompt is longer than the model takes."""
+
+
+class UnknownModel(CompletionError):
+    """The provider has no model of this name."""
+
+    exit_code = 2
+
+
+class Budget(CompletionError):
+    """What was asked would cost more than it may, or an unknown amount where an amount was set."""
+
+
+class RateLimited(Unavailable, CompletionError):
+    """A source or a model was asked too often and wants to be left alone for a while."""
+
+    retryable = True
+
+    def __init__(self, problem: str, remedy: str = "", *, retry_after: float | None = None, partial: str = "") -> None:
+        CompletionError.__init__(self, problem, remedy, partial=partial, retry_after=retry_after)
 
 
 class Blocked(TrainerError):

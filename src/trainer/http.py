@@ -25,8 +25,8 @@ from attrs import asdict, evolve, field, frozen
 
 from trainer.errors import NotFound, RateLimited, Refused, RetrievalError, Unavailable
 from trainer.lineage import sha256
-from trainer.pace import Clock, Limiter
-from trainer.paths import sweep_parts, write_all
+from trainer.pace import Clock, Limiter, progress
+from trainer.paths import own_folder, sweep_parts, write_all
 
 log = logging.getLogger("trainer")
 SECRET = re.compile(r"(?<=[?&])([^=&]*(?:key|token|secret|pass|credential|crumb|auth|sig)[^=&]*=)[^&#]+", re.IGNORECASE)
@@ -133,6 +133,7 @@ class Client:
     """GET by a policy. One serves any number of threads; `state` and `cache` are folders that processes share.
 
     Without them they are the user's own (`XDG_STATE_HOME`, `XDG_CACHE_HOME`); `cache_bytes` bounds what is kept.
+    `limiter` gives the turns, also to who must ask the same source by other means.
     """
 
     def __init__(
@@ -147,7 +148,7 @@ class Client:
         self.policy = policy
         self._clock = clock
         turns = _folder(state, "XDG_STATE_HOME", ".local/state") / "turns.db"
-        self._limiter = Limiter(turns, policy.name, policy.rate, policy.burst, clock)
+        self.limiter = Limiter(turns, policy.name, policy.rate, policy.burst, clock)
         self._cache = Cache(_folder(cache, "XDG_CACHE_HOME", ".cache") / "http", cache_bytes)
         self._origins = {_origin(_url(address)) for address in policy.origins}
         self._http = httpx.Client()
@@ -161,7 +162,7 @@ class Client:
         for attempt in count():
             kept, fresh = self._look(address, rule)
             if not fresh:
-                self._limiter.wait(end)
+                self.limiter.wait(end)
                 kept, fresh = self._look(address, rule)  # another process may have fetched it meanwhile
             if kept and fresh:
                 return kept
@@ -174,6 +175,7 @@ class Client:
                 if attempt >= self.policy.retries or turn > end:
                     error.problem += f" ({attempt + 1} attempts)" if attempt else ""
                     raise
+                progress.info("trying %s again in %.1f s", _place(httpx.URL(address)), delay)
                 self._clock.sleep(delay)
         if rule != "never":
             self._cache.keep(address, response)
@@ -191,7 +193,7 @@ class Client:
         wait = error.retry_after or 0.0
         if isinstance(error, RateLimited):
             wait = self.policy.pause if error.retry_after is None else wait
-            self._limiter.pause(wait)
+            self.limiter.pause(wait)
         return max(wait, random.uniform(0, self.policy.backoff * 2**attempt))  # noqa: S311  # no secret depends on it
 
     def _fetch(self, address: str, kept: Response | None, end: float) -> Response:
@@ -203,7 +205,8 @@ class Client:
                     "Nothing was sent there. Check the addresses in the settings.",
                 )
             if hop:
-                self._limiter.wait(end)
+                self.limiter.wait(end)
+            progress.info("asking %s", _place(url))
             response = self._send(url, self._headers(url, address), kept, end)
             if response.status == 304 and kept:
                 return evolve(kept, fetched_at=response.fetched_at)
@@ -304,9 +307,7 @@ class Cache:
 
 
 def _folder(given: Path | str, variable: str, default: str) -> Path:
-    """The folder that was given, or the user's own by the XDG Base Directory Specification."""
-    own = os.environ.get(variable, "")
-    return Path(given) if given else (Path(own) if Path(own).is_absolute() else Path.home() / default) / "trainer"
+    return Path(given) if given else own_folder(variable, default)
 
 
 def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
@@ -318,6 +319,20 @@ def _url(text: str, base: httpx.URL | None = None) -> httpx.URL:
 
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def _place(url: httpx.URL) -> str:
+    """An address without what follows the path, where keys may stand under any name."""
+    return _origin(url) + url.raw_path.partition(b"?")[0].decode()
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    if isinstance(record.args, tuple):
+        record.args = tuple(_place(value) if isinstance(value, httpx.URL) else value for value in record.args)
+    return True
+
+
+logging.getLogger("httpx").addFilter(_without_query)  # at INFO it logs whole addresses
 
 
 def _shown(url: httpx.URL | str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from trainer.models import CompletionResult, Document, Prompt, Query, Report, RetrievalResult, Source
+from trainer import parts
+from trainer.models import CompletionResult, Document, Prompt, Query, Report, RetrievalResult, Source, slug
 from trainer.stores import DataStore, StoredData, content_hash
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def record_of(query: Query, result: RetrievalResult) -> StoredData:
 
     Version 0 says that it is not stored.
     """
-    subject = "".join("-" if char in ":@" or char.isspace() else char for char in result.subject) or query.subject
+    named = query.subject or result.subject or slug("-".join(map(str, query.params.values())))
+    subject = "".join("-" if char in ":@" or char.isspace() else char for char in named)
     metadata = {
         **result.metadata,
         "query": query.fingerprint,
@@ -80,6 +82,7 @@ def sources_of(prompt: Prompt) -> list[Source]:
             url=record.metadata.get("url", ""),
             hash=record.hash,
             retrieved=_retrieved(record),
+            stale=str(record.metadata.get("stale", "")),
         )
         for name, record in prompt.records.items()
     ]
@@ -111,6 +114,7 @@ def front_matter(run: Run, prompt: Prompt, answer: CompletionResult, created: da
         "tokens": answer.tokens_used,
         "prompt": prompt.hash,
         "sources": [_plain(source) for source in sources_of(prompt)],
+        "grounding": run.info.told.get("grounding", {}).get("sentence", ""),
         "warnings": list(run.warnings),
         "findings": [_plain(finding, "guard", "category", "severity", "message") for finding in run.findings],
     }
@@ -127,11 +131,16 @@ def snapshot(about: Mapping[str, Any], prompt: Prompt) -> Document:
 
 
 def run_record(
-    report: Report, prompt: Prompt, answer: CompletionResult, about: Mapping[str, Any], root: Path
+    report: Report,
+    prompt: Prompt,
+    answer: CompletionResult,
+    about: Mapping[str, Any],
+    told: Mapping[str, Any],
+    root: Path,
 ) -> dict[str, Any]:
     """What is stored about a run: all that analytics, lineage and a repeat of it need.
 
-    `about` is the report's front matter; paths are written relative to `root`.
+    `about` is the report's front matter and `told` what guards want to be kept; paths are written relative to `root`.
     """
     outputs = {
         name: {"path": os.path.relpath(path, root), "sha256": sha256(path.read_bytes())}
@@ -144,4 +153,6 @@ def run_record(
         "outputs": outputs,
         "seconds": dict(report.seconds),
         "completion": dict(answer.metadata),
+        "parts": parts.listed(prompt),
+        **told,
     }

@@ -34,15 +34,12 @@ def now() -> datetime:
 class Query:
     """What to retrieve: `source` names the plugin, `params` are what that source understands.
 
-    `subject` is what the data is about (`AAPL`); without it, it is made of the values of `params`.
+    `subject` is what the data is about (`AAPL`); without it, the source says, or else it is made of `params`.
     """
 
     source: str
     params: dict[str, Any] = field(factory=dict)
     subject: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        self.subject = self.subject or slug("-".join(str(value) for value in self.params.values()))
 
     @property
     def fingerprint(self) -> str:
@@ -91,11 +88,22 @@ class Segment:
 
 
 @frozen
+class Edit:
+    """What a guard proposes to put in place of the characters from `start` to `end` of a segment's text."""
+
+    start: int
+    end: int
+    text: str = "[…]"
+
+
+@frozen
 class Finding:
     """A fact that a guard states about a segment. What follows from it, the core decides.
 
     `span` holds start and end offsets in the segment's text. `deterministic` marks a finding that is
-    true by construction (a length, a forged marker), in contrast to one that may be a false alarm.
+    true by construction (a length, a forged marker), in contrast to one that may be a false alarm. `rate` is
+    how often harmless text gives such a finding (0.005: one text in 200), `None` if nobody has measured it.
+    `edits` say what could be changed in the text so that it may pass; without them, the span is taken out.
     """
 
     guard: str
@@ -105,6 +113,9 @@ class Finding:
     segment: int = 0
     span: tuple[int, int] | None = None
     deterministic: bool = False
+    version: str = ""
+    rate: float | None = None
+    edits: Sequence[Edit] = field(default=(), converter=_tuple)
 
 
 @frozen
@@ -118,13 +129,14 @@ class Context:
 
 @define
 class Brief:
-    """What a prompt is composed from."""
+    """What a prompt is composed from; a template may include files of `folders` and of the instruction's own folder."""
 
     instruction: Instruction
     params: dict[str, str] = field(factory=dict)
     contexts: list[Context] = field(factory=list)
     records: dict[str, StoredData] = field(factory=dict)
     strategy: str = "sequential"
+    folders: tuple[Path, ...] = ()
 
 
 @frozen
@@ -137,10 +149,32 @@ class Message:
 
 
 @frozen
+class Part:
+    """A piece that a prompt was made of, and how many tokens it takes there (estimated).
+
+    `kind` is `rules`, `background`, `data`, `task` (the instruction's whole file) or `include`; `path` is the file it
+    was read from. The text of data is its record's version, `key@version`. `note` says what of it is not in the
+    prompt, and why.
+    """
+
+    kind: Literal["rules", "background", "data", "task", "include"]
+    name: str
+    text: str = field(repr=False)
+    tokens: int = 0
+    path: Path | None = None
+    note: str = ""
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the text, before anything was filled in or left out."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@frozen
 class Prompt:
     """A composed prompt: its messages, and the records and the instruction it was made from.
 
-    `nonce` is the random word that fences data off; it takes no part in `hash`.
+    `nonce` is the random word that fences data off; it takes no part in `hash`. `parts` say what it was made of.
     """
 
     messages: tuple[Message, ...]
@@ -148,6 +182,7 @@ class Prompt:
     params: Mapping[str, str] = field(factory=dict)
     records: Mapping[str, StoredData] = field(factory=dict)
     nonce: str = ""
+    parts: tuple[Part, ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -163,7 +198,10 @@ class Prompt:
 class CompletionRequest:
     """What a model is asked. `model` is `provider/name`; `params` go to the provider as they are.
 
-    A provider calls `on_text` with each piece of text as it arrives, and still returns the whole result.
+    `schema` is a JSON schema that the answer has to fit; a provider sends it where its server knows how.
+    `timeout` is how many seconds the server may be silent. A provider calls `on_text` with each piece of text as it
+    arrives, and still returns the whole result. What `on_text` raises ends the request and its connection.
+    `on_restart` is called by the core when the text so far is void, because the request is sent again.
     """
 
     model: str
@@ -171,22 +209,62 @@ class CompletionRequest:
     params: dict[str, Any] = field(factory=dict)
     timeout: float = 120.0
     on_text: Callable[[str], None] | None = None
+    schema: Mapping[str, Any] | None = None
+    on_restart: Callable[[], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name without its provider."""
+        return self.model.partition("/")[2] or self.model
+
+
+@frozen
+class Usage:
+    """Tokens of one completion. `input` counts the whole prompt, with what came from (`cached`) or went into
+    (`written`) the provider's cache of prompts."""
+
+    input: int
+    output: int
+    cached: int = 0
+    written: int = 0
 
 
 @frozen
 class CompletionResult:
-    """What a model answered. `cost` is in USD and `None` when it is not known.
+    """What a model answered. `cost` is in USD, `None` when it is not known; so is `usage`.
 
-    `finish` is `stop` for a whole answer, else why it ended (`length`, `filter`, …).
+    `finish` is `stop` for a whole answer, else why it ended: `length` (its limit of tokens), `filter`, or the
+    provider's own word. `metadata` may hold `limits`, what the server said is left until a limit applies: `requests`,
+    `tokens` (numbers) and `requests_reset`, `tokens_reset` (seconds).
     """
 
     content: str
     model: str
     provider: str
-    tokens_used: int | None = None
+    tokens_used: int | None = field(default=None)
     cost: float | None = None
     finish: str = "stop"
     metadata: dict[str, Any] = field(factory=dict)
+    usage: Usage | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.tokens_used is None and self.usage is not None:
+            object.__setattr__(self, "tokens_used", self.usage.input + self.usage.output)
+
+
+@frozen
+class ModelInfo:
+    """A model that a provider offers. `context` and `output` are in tokens, prices in USD per million tokens.
+
+    What is not known is `None`.
+    """
+
+    name: str
+    provider: str
+    context: int | None = None
+    output: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
 
 
 @frozen
@@ -222,11 +300,18 @@ class Analysis:
 
 @frozen
 class RunInfo:
-    """Which run a verb is working for."""
+    """Which run a verb is working for.
+
+    Once there is an answer, `records` are those that the prompt was made from and `background` the instruction and
+    the contexts as they were filled. What a guard puts into `told` under its name is kept with the run.
+    """
 
     id: str
     instruction: str = ""
     level: str = "moderate"
+    records: Mapping[str, StoredData] = field(factory=dict, repr=False, eq=False)
+    background: Mapping[str, str] = field(factory=dict, repr=False, eq=False)
+    told: dict[str, Any] = field(factory=dict, repr=False, eq=False)
 
 
 @frozen
@@ -242,7 +327,10 @@ class Event:
 
 @frozen
 class Source:
-    """A line of a report's lineage: which version of which record, and where that came from."""
+    """A line of a report's lineage: which version of which record, and where that came from.
+
+    `stale` is empty, or says how old the record is and why the source did not give a newer one.
+    """
 
     name: str
     ref: str
@@ -251,6 +339,7 @@ class Source:
     url: str
     hash: str
     retrieved: datetime
+    stale: str = ""
 
 
 @frozen

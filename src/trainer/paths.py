@@ -10,6 +10,12 @@ from pathlib import Path, PurePath, PureWindowsPath
 from trainer.errors import PathRefused
 
 
+def own_folder(variable: str, default: str) -> Path:
+    """The user's own folder for us, by the XDG Base Directory Specification: `XDG_STATE_HOME`, `.local/state`."""
+    own = os.environ.get(variable, "")
+    return (Path(own) if Path(own).is_absolute() else Path.home() / default) / "trainer"
+
+
 def confine(root: Path, reference: str | PurePath) -> Path:
     """The real path of `reference` inside `root`; raises `PathRefused` if it could lead anywhere else.
 
@@ -59,11 +65,12 @@ def sweep_parts(folder: Path) -> None:
     """Remove what killed processes left half written in `folder` and the folders below it."""
     for part in folder.rglob(".*.part"):
         writer = part.name.removesuffix(".part").rpartition(".")[2].partition("-")[0]
-        if writer.isdigit() and not _alive(int(writer)):
+        if writer.isdigit() and not is_alive(int(writer)):
             part.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from trainer import routing
+from attrs import evolve
+
+from trainer import parts, routing
+from trainer.auditing import FILE as AUDIT, AuditLog
+from trainer.calibration import FILE as RATES, Calibration
+from trainer.completing import Models
 from trainer.config import Config, Settings
 from trainer.contexts import load_contexts
 from trainer.errors import (
     Blocked,
-    CompletionError,
+    Budget,
     ConfigError,
     GuardFailed,
     InstructionError,
+    NotFound,
+    RetrievalError,
     TrainerError,
-    Truncated,
     UnknownPlugin,
 )
-from trainer.guarding import Action, decide
-from trainer.instruction import Instruction, Need, Template, fill_values
+from trainer.guarding import Action, Shown, Verdict, check, edited, judge, texts, within
+from trainer.instruction import Instruction, Need, Template, age, fill_values
 from trainer.lineage import front_matter, keep, record_of, run_record, sha256, snapshot, sources_of, to_bytes
 from trainer.models import (
     Analysis,
@@ -50,13 +57,15 @@ from trainer.paths import sweep_parts, write_all
 from trainer.plugins import Plugins, told
 from trainer.runs import Run
 from trainer.settings import interpolate
-from trainer.stores import DataStore, StoredData
+from trainer.stores import DataStore, StoredData, canonical_json, content_hash
 
 if TYPE_CHECKING:
     from trainer.aio import AsyncPipeline
+    from trainer.spending import Purse
     from trainer.streaming import Stream
 
 RUNS = "trainer.run"
+GUARD_SECONDS = 120.0
 
 
 class Pipeline:
@@ -67,7 +76,7 @@ class Pipeline:
     find `trainer.toml` from, or a mapping of tables; without it, `trainer.toml` is looked for from here up.
     `observers` are called with each `Event` of a run; one that fails is logged and passed over.
 
-    A pipeline may be used by many threads at once. Close it, or use it in a `with`, to close its stores.
+    A pipeline may be used by many threads at once. Close it, or use it in a `with`, to close its stores and plugins.
     """
 
     def __init__(
@@ -82,8 +91,11 @@ class Pipeline:
         self.plugins = Plugins.discovered(self.config) if plugins is None else Plugins.given(plugins, self.config)
         self._observers = tuple(observers)
         self._stores: dict[str, DataStore] = {}
+        self.models = Models(self.plugins, self.config, self.open_store)
         self._lock = threading.Lock()
         self._swept = False
+        self.audit = AuditLog(self.config.root / AUDIT)
+        self._calibration = Calibration.load(self.config.root / RATES)
         self._where = self.config.where("pipeline")
 
     # The verbs
@@ -93,22 +105,30 @@ class Pipeline:
         return self.plugins.call("retrieve", query.source, RetrievalResult, query=query)
 
     def open_store(self, url: str = "") -> DataStore:
-        """The store at `url` (empty: the configured one), opened once, shared until the pipeline closes."""
+        """The store at `url` (empty: the configured one), opened once, shared until the pipeline closes.
+
+        It is in the configured namespace; `DataStore.within` leads to others.
+        """
         url = interpolate(url or self.settings.store, f"store in {self._where}")
         with self._lock:
             if url not in self._stores:
-                self._stores[url] = self.plugins.call("store", routing.scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
+                store: DataStore = self.plugins.call("store", routing.scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
+                namespace = self.settings.namespace
+                self._stores[url] = store.within(namespace) if namespace else store
             return self._stores[url]
 
     def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo | None = None) -> list[Finding]:
         """What all guards find in `segments`. Raises `GuardFailed` if one of them fails."""
         info = run or RunInfo("", level=self.settings.level)
         try:
-            answers = self.plugins.call_all("secure", stage=stage, segments=segments, run=info)
+            answers = within(
+                GUARD_SECONDS, lambda: self.plugins.call_all("secure", stage=stage, segments=segments, run=info)
+            )
             found = [finding for answer in answers for finding in answer]
             wrong = next((finding for finding in found if not isinstance(finding, Finding)), None)
             if wrong is not None:
                 raise TypeError(f"a guard answered with a {type(wrong).__name__} among its findings")
+            check(found, segments)
         except Exception as error:
             if isinstance(error, ConfigError | UnknownPlugin):
                 raise
@@ -117,25 +137,19 @@ class Pipeline:
                 f"a guard failed at stage {stage}, so nothing passes: {short.problem}",
                 short.remedy or "Mend it, or switch it off in [plugins] disable.",
             ) from error
-        return found
+        return self._calibration.apply(found) if self._calibration else found
 
     def compose(self, brief: Brief) -> Prompt:
         """A prompt of instruction, contexts and records, in the way `brief.strategy` names."""
         return self.plugins.call("compose", brief.strategy, Prompt, brief=brief)
 
-    def complete(self, request: CompletionRequest) -> CompletionResult:
-        """The whole answer of `request.model`. Raises `Truncated` for one that ends before its end."""
-        name = routing.provider(request.model, self.plugins.names("complete"))
-        result = self.plugins.call("complete", name, CompletionResult, request=request)
-        if result.finish != "stop":
-            raise Truncated(
-                f"{request.model} ended its answer early ({result.finish})",
-                "Nothing was written. Ask for less, or raise the model's limit.",
-                partial=result.content,
-            )
-        if not result.content.strip():
-            raise CompletionError(f"{request.model} answered with nothing", "Try again, or another model.")
-        return result
+    def complete(self, request: CompletionRequest, *, purses: Sequence[Purse] = ()) -> CompletionResult:
+        """The whole answer of `request.model`, with the policy of `[completion]` around the call.
+
+        `purses` are limits of its cost, beside that of a day which may be configured. Raises a `CompletionError`:
+        `Truncated` for an answer that ends before its end, `Budget` for one that could cost too much, ….
+        """
+        return self.models.complete(request, purses)
 
     def convert(self, document: Document, to: str) -> Document:
         """`document` in another format, by the shortest chain of edges. Raises `ConversionError`."""
@@ -165,19 +179,25 @@ class Pipeline:
         to: Sequence[str] = (),
         model: str | Sequence[str] = "",
         on_text: Callable[[str], None] | None = None,
+        on_restart: Callable[[], None] | None = None,
         write: bool = True,
+        run_id: str = "",
+        purses: Sequence[Purse] = (),
     ) -> Report:
         """Make the report that `instruction` describes and write it below the output folder.
 
         `params` fill the instruction's variables. `to` names formats beside Markdown, and `model` one model
         or several in order of preference; without them the instruction's, then the configured ones are taken.
-        `on_text` is called with each piece of the answer as it arrives. Files are written last, all or none;
-        without `write` there are none, and `Report.documents` holds what they would hold.
+        `on_text` is called with each piece of the answer as it arrives, and `on_restart` when those so far are void;
+        without it, an answer that breaks off after its first piece is not asked for again. Files are written last,
+        all or none; without `write` there are none, and `Report.documents` holds what they would hold.
+        `run_id` names the run, if it is to have a certain name; `purses` are limits of its cost, beside those
+        that are configured.
         """
-        run = self._begin(instruction, params, to, model)
+        run = self._begin(instruction, params, to, model, run_id=run_id)
         records = self._gather(run)
         prompt = self._prompt(run, records)
-        answer = self._answer(run, prompt, on_text)
+        answer = self._answer(run, prompt, on_text, on_restart, purses)
         return self._publish(run, prompt, answer, write)
 
     #: The older name of `run`.
@@ -209,7 +229,7 @@ class Pipeline:
 
         return Stream(lambda on_text: self.run(instruction, params, on_text=on_text, **options))
 
-    @property
+    @cached_property
     def aio(self) -> AsyncPipeline:
         """The same methods for asyncio hosts: each is awaited, none blocks the loop."""
         from trainer.aio import AsyncPipeline
@@ -244,10 +264,14 @@ class Pipeline:
         return self.config.root / str(interpolate(name, f"{setting} in {self._where}"))
 
     def close(self) -> None:
-        """Close every store that was opened."""
+        """Close every store that was opened, and every plugin that was built and has a `close`."""
+        self.models.close()
+        if "aio" in self.__dict__:
+            self.__dict__.pop("aio").stop()
         with self._lock:
             while self._stores:
                 self._stores.popitem()[1].close()
+        self.plugins.close()
 
     def __enter__(self) -> Self:
         return self
@@ -264,6 +288,7 @@ class Pipeline:
         to: Sequence[str],
         model: str | Sequence[str],
         dry: bool = False,
+        run_id: str = "",
     ) -> Run:
         """Everything that can be found wrong before any work is done, is found here."""
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
@@ -276,16 +301,20 @@ class Pipeline:
             routing.chain(self.plugins.names("convert"), "markdown", name)
         for need in chosen.data.values():
             self.plugins.entry("retrieve", need.source)
-        info = RunInfo(f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", chosen.name, self.settings.level)
+        name = run_id or f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+        info = RunInfo(name, chosen.name, self.settings.level)
         run = Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._observers, dry)
         self._guard(run, Stage.INPUT, (Segment(value, "user", "user", name) for name, value in values.items()))
         return run
 
     def _gather(self, run: Run) -> dict[str, StoredData]:
-        """Each record that is needed: the stored one if it is fresh enough, else retrieved and stored."""
+        """Each record that is needed: the stored one if it is fresh enough, else retrieved and stored.
+
+        Nothing is stored before all is there: a run that lacks data leaves the store as it was.
+        """
         needs = list(run.instruction.data.values())
 
-        def record(need: Need) -> StoredData | None:
+        def found(need: Need) -> StoredData | tuple[Query, RetrievalResult] | None:
             if need.optional and any(not run.params[name] for name in need.variables):
                 return None  # asked for by a variable that was left empty
             # What a source declares as verbatim, such as the text of an SQL query, is not a template.
@@ -298,15 +327,18 @@ class Pipeline:
             stored = self._stored(query, need.max_age)
             if stored is None:
                 return self._fetch(run, need, query)
-            self._guard_data(run, need.name, stored.data)
-            return stored
+            return evolve(stored, data=self._guard_data(run, need.name, stored.data))
 
         if len(needs) < 2:
-            found = [record(need) for need in needs]
+            items = [found(need) for need in needs]
         else:
             with ThreadPoolExecutor(min(8, len(needs)), thread_name_prefix="trainer-retrieve") as pool:
-                found = list(pool.map(record, needs))
-        return {need.name: item for need, item in zip(needs, found, strict=True) if item is not None}
+                items = list(pool.map(found, needs))
+        return {
+            need.name: item if isinstance(item, StoredData) else self._keep(run, need, *item)
+            for need, item in zip(needs, items, strict=True)
+            if item is not None
+        }
 
     def _stored(self, query: Query, max_age: float | None) -> StoredData | None:
         """The newest record of the same query, if it is not older than `max_age` seconds."""
@@ -315,27 +347,48 @@ class Pipeline:
         found = self.open_store().query({"metadata.query": query.fingerprint}, limit=1)
         return found[0] if found and (now() - found[0].updated_at).total_seconds() <= max_age else None
 
-    def _fetch(self, run: Run, need: Need, query: Query) -> StoredData | None:
+    def _fetch(self, run: Run, need: Need, query: Query) -> StoredData | tuple[Query, RetrievalResult] | None:
         try:
             with run.step("retrieve", need.name):
                 result = self.retrieve(query)
         except Exception as error:
+            if stale := self._stale(run, need, query, error):
+                return stale
             if not need.optional:
                 raise
             run.warnings.append(f"{need.name} is left out: {_first_line(error)}")
             return None
-        self._guard_data(run, need.name, result.data)
+        return query, evolve(result, data=self._guard_data(run, need.name, result.data))
+
+    def _keep(self, run: Run, need: Need, query: Query, result: RetrievalResult) -> StoredData:
         with run.step("store", need.name):
             return record_of(query, result) if run.dry else self.keep(query, result)
 
-    def _guard_data(self, run: Run, name: str, data: Any) -> None:
-        self._guard(run, Stage.DATA, (Segment("\n".join(_texts(item)), "data", "untrusted", name) for item in (data,)))
+    def _stale(self, run: Run, need: Need, query: Query, error: Exception) -> StoredData | None:
+        """The stored record that may be used while its source fails, marked as stale; `None` if there is none."""
+        if not isinstance(error, RetrievalError) or isinstance(error, NotFound):
+            return None
+        stored = self._stored(query, need.stale_if_error)
+        if stored is None:
+            return None
+        why = f"{age((now() - stored.updated_at).total_seconds())} old, because {_first_line(error)}"
+        run.warnings.append(f"{need.name} is stale: {why}")
+        data = self._guard_data(run, need.name, stored.data)
+        return evolve(stored, data=data, metadata={**stored.metadata, "stale": why})
+
+    def _guard_data(self, run: Run, name: str, data: Any) -> Any:
+        """`data` as far as it may go on: at the level strict, what looks like an attack is cut out."""
+        segments = (Segment("\n".join(texts(item)), "data", "untrusted", name) for item in (data,))
+        verdict = self._guard(run, Stage.DATA, segments)
+        return edited(data, verdict.edits.get(0, ())) if verdict else data
 
     def _prompt(self, run: Run, records: dict[str, StoredData]) -> Prompt:
         with run.step("compose"):
             run.contexts = self._contexts(run)
             strategy = run.instruction.strategy or self.settings.strategy
-            prompt = self.compose(Brief(run.instruction, run.params, run.contexts, records, strategy))
+            brief = Brief(run.instruction, run.params, run.contexts, records, strategy, (self.folder("context"),))
+            prompt = self.compose(brief)
+        run.warnings += [f"{part.name}: {part.note}" for part in prompt.parts if part.note]
         segments = (
             Segment(message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt")
             for message in prompt.messages
@@ -361,20 +414,43 @@ class Pipeline:
                 run.warnings.append(_first_line(error))
         return list({context.path: context for context in found}.values())
 
-    def _answer(self, run: Run, prompt: Prompt, on_text: Callable[[str], None] | None) -> CompletionResult:
+    def _answer(
+        self, run: Run, prompt: Prompt, on_text: Any, on_restart: Any, purses: Sequence[Purse]
+    ) -> CompletionResult:
         """The answer of the first model that gives one; those that failed before it become warnings."""
+        purses = [*purses, *self.models.allowances()]
+        shown = Shown(lambda: self._holders(run), on_text, on_restart) if on_text else None
         for position, model in enumerate(run.models, 1):
-            request = CompletionRequest(model, prompt, dict(run.instruction.params), on_text=on_text)
+            request = CompletionRequest(
+                model,
+                prompt,
+                dict(run.instruction.params),
+                self.models.policy.timeout,
+                shown.text if shown else None,
+                run.instruction.schema,
+                shown.restart if shown and on_restart else None,
+            )
             try:
                 with run.step("complete", model):
-                    answer = self.complete(request)
+                    answer = self.complete(request, purses=purses)
                 break
             except Exception as error:
-                if position == len(run.models) or isinstance(error, Blocked | GuardFailed):
+                if position == len(run.models) or isinstance(error, Blocked | GuardFailed | Budget):
                     raise
                 run.warnings.append(f"{model} was passed over: {_first_line(error)}")
-        self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])
-        return answer
+        text = run.instruction.body.text
+        background = {"instruction": fill_values(text, run.params) if run.instruction.engine == "text" else text}
+        background |= {context.name: context.text for context in run.contexts}
+        run.info = evolve(run.info, records=prompt.records, background=background)
+        if shown:
+            shown.close()
+        verdict = self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])
+        return evolve(answer, content=verdict.texts[0]) if verdict else answer
+
+    def _holders(self, run: Run) -> list[Any]:
+        """What holds back leaks from an answer that is shown as it arrives: one from each guard that offers it."""
+        guards = [self.plugins.load("secure", name) for name in self.plugins.names("secure")]
+        return [guard.stream(run.info) for guard in guards if hasattr(guard, "stream")]
 
     def _publish(self, run: Run, prompt: Prompt, answer: CompletionResult, write: bool) -> Report:
         """Convert, write the files, each whole, and put the run into the store."""
@@ -389,7 +465,8 @@ class Pipeline:
             tokens=answer.tokens_used, cost=answer.cost, seconds=dict(run.seconds),
         )  # fmt: skip
         with run.step("record"):
-            record = run_record(report, prompt, answer, about, self.config.root)
+            record = run_record(report, prompt, answer, about, run.info.told, self.config.root)
+            parts.keep(self.open_store(), prompt)
             self.open_store().store(f"{RUNS}:{report.id}:{created:%Y%m%d}", record, source=RUNS)
         return report
 
@@ -408,7 +485,10 @@ class Pipeline:
     def _write(self, run: Run, created: datetime, documents: Mapping[str, Document]) -> dict[str, Path]:
         """The documents as files, none before all of them are safely on the disk."""
         folder = self.folder("output")
-        stem = slug("-".join([run.instruction.name, *run.params.values(), f"{created:%Y%m%d}"]))
+        words = [*run.params.values()]
+        if any(slug(word) != word or "-" in word for word in words):  # two such could end up under one name
+            words.append(content_hash(canonical_json(words))[:8])
+        stem = slug("-".join([run.instruction.name, *words, f"{created:%Y%m%d}"]))
         with run.step("write"):
             if not self._swept:
                 sweep_parts(folder)
@@ -420,23 +500,27 @@ class Pipeline:
             write_all({files[name]: to_bytes(page) for name, page in documents.items()})
         return files
 
-    def _guard(self, run: Run, stage: Stage, segments: Iterable[Segment]) -> None:
-        """Ask the guards and act on what they found: note it, or stop the run."""
+    def _guard(self, run: Run, stage: Stage, segments: Iterable[Segment]) -> Verdict | None:
+        """Ask the guards and act on what they found: note it, cut it out, or stop the run."""
         segments = list(segments) if self.plugins.names("secure") else []
         if not segments:
-            return
+            return None
         with run.step("secure", stage):
-            found = self.secure(stage, segments, run.info)
-            actions = [(finding, decide(finding, segments[finding.segment], self.settings.level)) for finding in found]
-            run.findings += [finding for finding, action in actions if action is not Action.ALLOW]
-            blocked = [finding for finding, action in actions if action is Action.BLOCK]
-            if blocked:
+            verdict = judge(stage, segments, self.secure(stage, segments, run.info), self.settings.level)
+            if not run.dry:
+                self.audit.record(run.info, stage, segments, verdict)
+            run.findings += verdict.at_least(Action.NOTE)
+            for finding, action in verdict.decisions:
+                if action is Action.REVIEW:
+                    run.warnings.append(f"look at this before you use it: guard '{finding.guard}': {finding.message}")
+            if blocked := verdict.at_least(Action.BLOCK):
                 first = blocked[0]
                 origin = segments[first.segment].origin or stage
                 raise Blocked(
                     f"guard '{first.guard}' stopped the run at stage {stage}, in {origin}: {first.message}",
                     f"Change that text; `trainer secure FILE --stage {stage}` shows all.",
                 )
+        return verdict
 
 
 def _config(config: Config | Mapping[str, Any] | str | Path | None) -> Config:
@@ -450,19 +534,6 @@ def _config(config: Config | Mapping[str, Any] | str | Path | None) -> Config:
         case _:
             path = Path(config)
             return Config.load(path) if path.is_file() else Config.find(path)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case Mapping():
-            for key, item in value.items():
-                yield str(key)
-                yield from _texts(item)
-        case list() | tuple():
-            for item in value:
-                yield from _texts(item)
 
 
 def _first_line(error: BaseException) -> str:

@@ -146,6 +146,11 @@ class Plugins:
             self._blame(error)
             raise
 
+    def close(self) -> None:
+        """Close every plugin that was used and has a `close`."""
+        for instance in {id(instance): instance for instance in self._loaded.values()}.values():
+            getattr(instance, "close", bool)()
+
     def _caller(self, verb: str, key: str, names: list[str]) -> pluggy.HookCaller:
         with self._lock:
             heard = [self.load("intercept", name) for name in self.names("intercept")]

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from trainer.errors import ConversionError
 
 OFFLINE = "offline/report"
 FORMATS = {"md": "markdown", "htm": "html", "txt": "text", "yml": "yaml", "tex": "latex"}
 SUFFIXES = {"markdown": "md", "text": "txt", "latex": "tex"}
-
-# The variables that providers document for their keys, and a model to name in the hint.
-KEYS: Mapping[str, str] = {
-    "ANTHROPIC_API_KEY": "anthropic/claude-sonnet-4-5",
-    "OPENAI_API_KEY": "openai/gpt-4o",
-    "GEMINI_API_KEY": "gemini/gemini-2.5-pro",
-    "MISTRAL_API_KEY": "mistral/mistral-large-latest",
-}
-OLLAMA = ("127.0.0.1", 11434)
 
 
 def provider(model: str, names: Iterable[str]) -> str:
@@ -65,17 +56,3 @@ def chain(edges: Iterable[str], source: str, target: str) -> list[str]:
     raise ConversionError(
         f"nothing installed converts {source} to {target}", f"{advice}From {source} there is: {reachable}."
     )
-
-
-def models_in_reach(environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Models that could be used here, each with the reason; asks no one but an Ollama on this machine."""
-    found = [(model, f"{key} is set") for key, model in KEYS.items() if environment.get(key)]
-    if "TRAINER_NO_PROBE" not in environment:
-        import socket
-
-        try:
-            with socket.create_connection(OLLAMA, timeout=0.2):
-                found.append(("ollama/llama3.2", "a server answers at the port of Ollama"))
-        except OSError:
-            pass
-    return found

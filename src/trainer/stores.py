@@ -7,13 +7,13 @@ import json
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from attrs import field, frozen
 
-from trainer.errors import StoreError
+from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
 
 LARGEST_INTEGER = 2**63 - 1
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
@@ -47,6 +47,12 @@ class StoredData:
         """SHA-256 of the canonical JSON of `data`."""
         return content_hash(canonical_json(self.data))
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The record as filters and pipelines see it: the fields of its data, `_id` (the key) and `metadata`."""
+        fields = self.data if isinstance(self.data, Mapping) else {}
+        return {**fields, "_id": self.key, "metadata": self.metadata}
+
 
 @frozen
 class Freshness:
@@ -59,13 +65,27 @@ class Freshness:
     expires_at: datetime | None = None
 
 
+@frozen
+class BulkResult:
+    """What a bulk write did: how many records got a new version, and how many held the same content already."""
+
+    stored: int = 0
+    unchanged: int = 0
+
+
 class DataStore(ABC):
     """A keeper of versioned records. Every write is atomic; a record that has expired is not there.
 
     A write of the same content moves `updated_at` and makes no version; of other content makes the next
     version. A delete is a version too (a tombstone). Every method raises `StoreError` when the store cannot
     be reached or read. Data is JSON: `canonical_json` says which values are refused.
+
+    Filters and pipelines use MongoDB's words, see `trainer.filters` and `trainer.aggregation`, on
+    `StoredData.document`. Where a store cannot do what is asked it raises `UnsupportedQuery`.
     """
+
+    namespace: str = ""
+    """Records of other namespaces are not seen and not touched; see `within`."""
 
     @abstractmethod
     def store(
@@ -100,15 +120,11 @@ class DataStore(ABC):
         prefix: str = "",
         limit: int | None = None,
     ) -> Sequence[StoredData]:
-        """Current records, last updated first.
-
-        `filter` uses MongoDB's words on dotted paths into the data, or into metadata when the path begins
-        with `metadata.`; `prefix` is what the key begins with. `UnsupportedQuery` names what cannot be done.
-        """
+        """Current records, the last updated first, then by key. `prefix` is what the key begins with."""
 
     @abstractmethod
-    def delete(self, key: str) -> bool:
-        """Delete the record, keeping its history. False if there was none."""
+    def delete(self, key: str, *, if_version: int | None = None) -> bool:
+        """Delete the record, keeping its history. False if there was none. `if_version` as in `store`."""
 
     @abstractmethod
     def history(self, key: str) -> Sequence[StoredData]:
@@ -119,8 +135,8 @@ class DataStore(ABC):
         """How old the current record is; `None` if there is none."""
 
     @abstractmethod
-    def count(self, *, source: str | None = None, prefix: str = "") -> int:
-        """How many current records there are."""
+    def count(self, filter: Mapping[str, Any] | None = None, *, source: str | None = None, prefix: str = "") -> int:
+        """How many current records there are for which `filter` holds."""
 
     @abstractmethod
     def sweep(self) -> int:
@@ -130,9 +146,96 @@ class DataStore(ABC):
     def close(self) -> None:
         """Let go of connections; a closed store may not be used again."""
 
+    @abstractmethod
+    def within(self, namespace: str) -> DataStore:
+        """The same store in another namespace. It shares connections: close only one of them."""
+
+    @abstractmethod
+    def namespaces(self) -> Sequence[str]:
+        """The namespaces that hold anything, history included, in order."""
+
     def exists(self, key: str) -> bool:
         """Whether there is a current record."""
         return self.get_freshness(key) is not None
+
+    def update(
+        self, key: str, change: Mapping[str, Any] | Callable[[Any], Any], *, if_version: int | None = None
+    ) -> StoredData:
+        """Change a record as one step: no change that others make meanwhile is lost.
+
+        `change` is a function from the data to the new data, which may be called again if others write
+        meanwhile, or the values to set by dotted path. Source, metadata and ttl stay; the time to live starts
+        anew. Raises `StoreError` if there is no record, and `VersionConflict` as `store` does.
+        """
+        while True:
+            current = self.retrieve(key)
+            if current is None:
+                raise StoreError(f"there is no record {key} to update", "Store it first.")
+            expect_version(key, current.version, if_version)
+            data = json.loads(canonical_json(current.data))
+            data = change(data) if callable(change) else _set(data, change)
+            version = current.version if if_version is None else if_version
+            source, metadata, ttl = current.source, current.metadata, current.ttl
+            try:
+                return self.store(key, data, source=source, metadata=metadata, ttl=ttl, if_version=version)
+            except VersionConflict:
+                if if_version is not None:
+                    raise
+
+    def bulk_store(
+        self,
+        records: Mapping[str, Any] | Iterable[tuple[str, Any]],
+        *,
+        source: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        ttl: float | None = None,
+    ) -> BulkResult:
+        """Store many records, given as keys and their data, in order. It may be an iterator without end in memory.
+
+        Each record is written as `store` would, several in one step where the store can. What is wrong with one
+        is raised; those before it may have been stored, and storing them again makes no new version.
+        """
+        counts = [0, 0]
+        for key, data in records.items() if isinstance(records, Mapping) else records:
+            before = self.get_freshness(key)
+            written = self.store(key, data, source=source, metadata=metadata, ttl=ttl)
+            counts[before is not None and before.version == written.version] += 1
+        return BulkResult(*counts)
+
+    def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], *, source: str | None = None, prefix: str = ""
+    ) -> list[dict[str, Any]]:
+        """What a pipeline makes of the documents of current records, which it gets in the order of `query`."""
+        from trainer import aggregation
+
+        stages = aggregation.parse_pipeline(pipeline)
+        wanted = stages.pop(0).operand if stages and stages[0].name == "$match" else None
+        records = self.query(wanted, source=source, prefix=prefix)
+        return aggregation.run((record.document for record in records), stages)
+
+    def distinct(
+        self, path: str, filter: Mapping[str, Any] | None = None, *, source: str | None = None, prefix: str = ""
+    ) -> list[Any]:
+        """The different values at a path in current records, in order; of a list, those of its elements."""
+        from trainer.filters import order, path_of, reach
+
+        steps, found = path_of(path), {}
+        for record in self.query(filter, source=source, prefix=prefix):
+            for value in reach(record.document, steps):
+                found.update({order(item): item for item in (value if isinstance(value, list) else [value])})
+        return [found[key] for key in sorted(found)]
+
+    def create_index(self, path: str) -> None:
+        """Make filters on a dotted path fast from now on; does nothing if that was declared before."""
+        raise UnsupportedQuery(f"this store has no index to make on {path}", "Filters work without, in linear time.")
+
+    def drop_index(self, path: str) -> bool:
+        """Take an index back. False if there was none."""
+        raise UnsupportedQuery(f"this store has no index on {path}", "There is nothing to do.")
+
+    def indexes(self) -> Sequence[str]:
+        """The paths with a declared index, in order."""
+        return ()
 
     def rollback(self, key: str, version: int) -> StoredData:
         """Write the data of an old version as the newest one. `StoreError` if that version never was."""
@@ -152,6 +255,21 @@ class DataStore(ABC):
         self.close()
 
 
+def create_store(url: str, *, namespace: str = "") -> DataStore:
+    """Open the store at a URL (`sqlite:///file.db`, `postgresql://host/database`, …) by the plugin for its scheme.
+
+    Relative paths start from the current folder. Raises `UnknownPlugin` for a scheme that nothing answers to.
+    """
+    from trainer.catalog import Catalog
+    from trainer.config import Config
+    from trainer.plugins import Plugins
+    from trainer.routing import scheme
+
+    plugins = Plugins(Catalog.discover(), Config())
+    store: DataStore = plugins.call("store", scheme(url), DataStore, url=url)  # type: ignore[type-abstract]  # only isinstance is asked of it
+    return store.within(namespace) if namespace else store
+
+
 def canonical_json(data: Any) -> str:
     """The one JSON text of `data`: sorted keys, no spaces, no `NaN`, nothing a backend would bend.
 
@@ -168,9 +286,46 @@ def canonical_json(data: Any) -> str:
     return text
 
 
+def checked_key(key: str) -> str:
+    """The key, if it can be one: text of at least one character. Else raises `StoreError`."""
+    if key == "":
+        raise StoreError("the key is empty", "A key is a text of at least one character.")
+    return checked_text("key", key)
+
+
+def checked_text(name: str, text: str) -> str:
+    """The text, if databases take it; else raises a `StoreError` that calls it by `name`."""
+    if not isinstance(text, str) or refused(text):
+        raise StoreError(
+            f"the {name} {text!r} is not text that databases take", "Give text without NUL and half surrogates."
+        )
+    return text
+
+
+def expect_version(key: str, found: int, wanted: int | None) -> None:
+    """Raise `VersionConflict` if a version is wanted that is not the one found (0: no record)."""
+    if wanted is not None and wanted != found:
+        raise VersionConflict(f"{key} is at version {found}, not {wanted}", "Read it again, then write on top of that.")
+
+
 def content_hash(text: str) -> str:
     """SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _set(data: Any, values: Mapping[str, Any]) -> Any:
+    """`data`, which is changed, with values set at dotted paths; objects on the way are made."""
+    from trainer.filters import path_of
+
+    for path, value in values.items():
+        *way, last = path_of(path)
+        place = data
+        for step in way:
+            place = place.setdefault(step, {}) if isinstance(place, dict) else None
+        if not isinstance(place, dict):
+            raise StoreError(f"{path} cannot be set: there is no object on the way", "Update it with a function.")
+        place[last] = value
+    return data
 
 
 def _is_plain(value: Any) -> bool:

@@ -140,7 +140,7 @@ def test_a_question_that_cannot_be_asked_is_answered_by_what_can(
 def test_the_schema_says_what_each_view_takes(retriever: SECFilingsRetriever) -> None:
     schema = retriever.get_schema()
     views = {view["properties"]["view"]["const"]: set(view["properties"]) for view in schema["anyOf"]}
-    assert views.keys() == {"metrics", "facts", "concept", "frames", "submissions", "filing", "search"}
+    assert views.keys() == {"metrics", "facts", "concept", "frames", "submissions", "filing", "current", "search"}
     assert views["metrics"] == {"view", "ticker", "cik", "as_of", "years", "quarters"}
     assert all(
         item["description"] for view in schema["anyOf"] for name, item in view["properties"].items() if name != "view"

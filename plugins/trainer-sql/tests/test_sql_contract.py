@@ -22,6 +22,8 @@ class TestOnAFile(StoreContract):
 
 
 class TestInMemory(StoreContract):
+    queries = 200  # the engine is the same
+
     @pytest.fixture
     def store(self, clock: Clock) -> Iterator[DataStore]:
         with SQLiteStore("sqlite://", clock=clock) as store:

@@ -15,7 +15,7 @@ import pytest
 
 from trainer_sql import SQLiteStore
 
-KILLS = int(os.environ.get("TRAINER_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("TRAINER_TEST_KILLS", "20"))
 
 COMMON = """
 import hashlib, json, os, random, sys, threading, time
@@ -38,15 +38,21 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-WRITER = """
+MANY = 20  # records at once
+WRITER = (
+    f"MANY = {MANY}\n"
+    """
 store = SQLiteStore(file)
 print("open", flush=True)
 number = 0
 while True:
     number += 1
-    text = os.urandom(random.choice([10, 3000, 60000])).hex()
+    text = os.urandom(random.choice([10, 3000, 60000]) if number % 3 else 10).hex()
     data = {"text": text, "sum": hashlib.sha256(text.encode()).hexdigest()}
-    if number % 3:
+    if number % 3 == 0:
+        store.bulk_store({f"many:{part}": data for part in range(MANY)})
+        record = store.retrieve("many:0")
+    elif number % 3 == 1:
         record = store.store(f"key:{number % 5}", data)
     else:
         with store.transaction():
@@ -56,6 +62,7 @@ while True:
         store.delete(f"key:{number % 5}")
     print(json.dumps([record.key, record.version, data["sum"]]), flush=True)
 """
+)
 
 
 def test_nothing_that_was_acknowledged_is_lost_and_nothing_is_half_written_when_writers_are_killed(
@@ -85,6 +92,8 @@ def test_nothing_that_was_acknowledged_is_lost_and_nothing_is_half_written_when_
                 assert record.deleted or hashlib.sha256(record.data["text"].encode()).hexdigest() == record.data["sum"]
         twins = [[record.data for record in store.history(f"twin:{name}")] for name in "ab"]
         assert twins[0] == twins[1]
+        crowds = [[record.data for record in store.history(f"many:{part}")] for part in range(MANY)]
+        assert all(crowd == crowds[0] for crowd in crowds)
 
 
 MIXED = """
@@ -101,6 +110,9 @@ for number in range(100):
         except VersionConflict:
             pass
     store.store(f"{name}:{number % 10}", number, ttl=number % 2 or None)
+    store.bulk_store({f"shared:{part}": {"by": name, "number": number} for part in range(20)})
+    store.update("sum", lambda data: {"total": data["total"] + 1})
+    store.update("parts", {name: number})
     if number % 10 == 5:
         store.delete(f"{name}:{number % 10}")
         store.sweep()
@@ -112,7 +124,7 @@ store.close()
 def test_four_processes_that_write_at_once_meet_no_lock_and_lose_no_update(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     with SQLiteStore(file) as store:
-        store.store("counter", 0)
+        store.bulk_store({"counter": 0, "sum": {"total": 0}, "parts": {}})
         processes = [start(MIXED, file, f"p{number}") for number in range(4)]
         file.with_name("store.db.go").touch()
         for process in processes:
@@ -120,6 +132,12 @@ def test_four_processes_that_write_at_once_meet_no_lock_and_lose_no_update(tmp_p
         record = store.retrieve("counter")
         assert record is not None
         assert (record.data, record.version) == (400, 401)
+        assert [store.retrieve(key).data for key in ("sum", "parts")] == [  # type: ignore[union-attr]
+            {"total": 400},
+            {f"p{number}": 99 for number in range(4)},
+        ]
+        crowds = [[record.data for record in store.history(f"shared:{part}")] for part in range(20)]
+        assert all(crowd == crowds[0] and len(crowd) == 400 for crowd in crowds)
         assert store._database.execute("PRAGMA integrity_check") == [("ok",)]
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from trainer.errors import StoreError, UnsupportedQuery
+from trainer.errors import StoreError
 from trainer.testing.stores import Clock
 from trainer_sql import SQLite, SQLiteStore
-from trainer_sql.schema import HEAD
+from trainer_sql.sqlite.schema import HEAD
 
 
 @pytest.fixture
@@ -107,41 +107,6 @@ def test_what_was_stored_is_there_when_the_file_is_opened_again(file: Path) -> N
 # Filters
 
 
-@pytest.mark.parametrize(
-    ("filter", "named"),
-    [
-        ({"$or": [{"a": 1}]}, "$or"),
-        ({"a": {"$regex": "x"}}, "$regex"),
-        ({"a": {"$gt": 1, "b": 2}}, "b"),
-        ({"a": {"$eq": [1]}}, "$eq"),
-        ({"a": {"b": 1}}, "$eq"),
-        ({"a": {}}, "$eq"),
-        ({"a": {"$in": 5}}, "$in"),
-        ({"a": {"$in": [[1]]}}, "$in"),
-        ({"a": {"$gt": None}}, "$gt"),
-        ({"a.b": None}, "a.b"),
-        ({"a": {"$exists": 1}}, "$exists"),
-        ({"$and": []}, "$and"),
-        ({"$and": [5]}, "5"),
-        ({"a.0": 1}, "0"),
-        ({"a.12.b": 1}, "12"),
-        ({"": 1}, "''"),
-        ({"a..b": 1}, "a..b"),
-        ({"metadata.": 1}, "metadata."),
-        ({"a.$b": 1}, "$b"),
-        ({'a"b': 1}, 'a"b'),
-        ({"a\\b": 1}, "a\\\\b"),
-        ({"a\nb": 1}, "a\\nb"),
-        ({".".join("a" * 33): 1}, "32 parts"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_answered_is_refused_by_name(store: SQLiteStore, filter: dict[str, Any], named: str) -> None:
-    error = refusal(lambda: store.query(filter))
-    assert isinstance(error, UnsupportedQuery)
-    assert named in error.problem
-
-
 @pytest.mark.parametrize("operand", [float("nan"), 2**64, "\0", "\ud800", b"x"], ids=repr)
 def test_operands_that_json_does_not_have_are_refused(store: SQLiteStore, operand: Any) -> None:
     with pytest.raises(StoreError):
@@ -164,11 +129,16 @@ def test_data_that_is_no_object_has_no_fields(store: SQLiteStore) -> None:
 
 def test_filters_of_any_size_are_answered_or_refused(store: SQLiteStore) -> None:
     store.store("key", {"a": 1})
-    assert len(store.query({"a": {"$in": list(range(100_000))}})) == 1
+    assert len(store.query({"a": {"$in": list(range(50_000))}})) == 1
     assert len(store.query({".".join(["a"] * 32): {"$exists": False}})) == 1
-    refusal(lambda: store.query({"$and": [{"a": 1}] * 100_000}))
+    assert len(store.query({"$and": [{"a": 1}] * 5_000})) == 1
+    assert len(store.query({"$or": [{"a": number} for number in range(5_000)]})) == 1
+    nested: dict[str, Any] = {"a": 1}
+    for _ in range(40):
+        nested = {"a.b": {"$elemMatch": nested}}
+    assert not store.query(nested)
     deep: dict[str, Any] = {"a": 1}
-    for _ in range(10_000):
+    for _ in range(5_000):
         deep = {"$and": [deep]}
     refusal(lambda: store.query(deep))
 
@@ -182,64 +152,6 @@ def test_a_limit_that_is_none_is_refused(store: SQLiteStore, limit: int) -> None
 def test_a_key_that_cannot_be_stored_is_refused_everywhere(store: SQLiteStore, key: Any) -> None:
     for action in (store.retrieve, store.history, store.delete, store.exists, partial(store.store, data=1)):
         refusal(partial(action, key))
-
-
-# Indexes
-
-
-def plan(store: SQLiteStore, action: Callable[[], object]) -> str:
-    """How SQLite goes about the statement that `action` runs."""
-    store.ping()
-    connection = store._database._session().connection
-    assert connection is not None
-    statements: list[str] = []
-    connection.set_trace_callback(statements.append)
-    action()
-    connection.set_trace_callback(None)
-    (statement,) = (text for text in statements if text.startswith("SELECT"))
-    return "\n".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}"))
-
-
-@pytest.fixture
-def full(store: SQLiteStore) -> SQLiteStore:
-    with store.transaction():
-        for number in range(500):
-            store.store(f"key:{number}", {"n": number}, source="s", metadata={"query": f"q{number}"})
-    return store
-
-
-@pytest.mark.parametrize("analyzed", [False, True])
-@pytest.mark.parametrize("wanted", ["q7", {"$eq": "q7"}, {"$in": ["q7", "q8"]}], ids=str)
-@pytest.mark.parametrize("scope", [{}, {"source": "s"}, {"prefix": "key:"}, {"limit": 1}], ids=str)
-def test_records_are_found_by_metadata_query_through_an_index(
-    full: SQLiteStore, wanted: Any, scope: dict[str, Any], analyzed: bool
-) -> None:
-    if analyzed:
-        full._database.execute("ANALYZE")
-    found = plan(full, lambda: full.query({"metadata.query": wanted}, **scope))
-    assert "USING INDEX trainer_record_query (<expr>=?)" in found
-    assert "USING INDEX trainer_record_query_list (<expr>=?)" in found
-    assert "SCAN trainer_record" not in found
-    assert full.query({"metadata.query": wanted}, **scope)[-1].key in ("key:7", "key:8")
-
-
-def test_a_prefix_is_found_through_the_index_on_keys(full: SQLiteStore) -> None:
-    for action in (lambda: full.query(prefix="key:49"), lambda: full.count(prefix="key:49")):
-        assert "(ns=? AND key>? AND key<?)" in plan(full, action)
-
-
-def test_the_latest_records_of_a_source_are_found_without_sorting(full: SQLiteStore) -> None:
-    for action in (lambda: full.query(limit=5), lambda: full.query(source="s", limit=5)):
-        found = plan(full, action)
-        assert "USING INDEX trainer_record_" in found
-        assert "TEMP B-TREE" not in found
-
-
-def test_an_old_version_is_found_by_its_number_alone(full: SQLiteStore) -> None:
-    found = plan(full, lambda: full.retrieve("key:1", 1))
-    assert (
-        "SEARCH trainer_history USING INDEX sqlite_autoindex_trainer_history_1 (ns=? AND key=? AND version=?)" in found
-    )
 
 
 # Transactions and threads
@@ -350,7 +262,7 @@ def test_the_version_that_is_looked_for_is_the_newest_migration(store: SQLiteSto
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", "trainer_sql:migrations")
+    config.set_main_option("script_location", "trainer_sql.sqlite:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
     assert store._database.execute("SELECT version_num FROM trainer_sql_version") == [(HEAD,)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,38 @@ def test_a_chart_needs_no_session_and_keeps_what_is_open(yahoo: ReplayServer, ma
     assert "cookie" not in request.headers
 
 
+SERIES = "/ws/fundamentals-timeseries/v1/finance/timeseries/NWND.L"
+
+
+def test_fundamentals_are_rows_with_their_currency(yahoo: ReplayServer, make: Make) -> None:
+    point = {
+        "asOfDate": "2023-12-31",
+        "periodType": "12M",
+        "currencyCode": "GBP",
+        "reportedValue": {"raw": 8, "fmt": "8"},
+    }
+    kinds = ("annualTotalRevenue", "annualFreeCashFlow")
+    series: list[dict[str, Any]] = [{"meta": {"symbol": ["NWND.L"], "type": [kind]}} for kind in kinds]
+    series[0] |= {"timestamp": [1703980800], kinds[0]: [point, None]}
+    yahoo.add(SERIES, {"timeseries": {"result": series, "error": None}})
+    query = {"symbol": "NWND.L", "view": "fundamentals", "items": "TotalRevenue, FreeCashFlow", "end": "2023-12-31"}
+    data = make(yahoo).retrieve(query).data
+    row = {"item": "TotalRevenue", "period": "12M", "end": "2023-12-31", "value": 8, "currency": "GBP"}
+    assert data == {
+        "symbol": "NWND.L", "period": "annual", "rows": [{"symbol": "NWND.L", **row}], "absent": ["FreeCashFlow"]
+    }  # fmt: skip
+    assert "type=annualTotalRevenue%2CannualFreeCashFlow" in yahoo.requests[-1].path
+    assert "period2=1704067200" in yahoo.requests[-1].path
+
+
+def test_fundamentals_of_an_unknown_symbol_are_not_there(yahoo: ReplayServer, make: Make) -> None:
+    yahoo.add(SERIES, {"timeseries": {"result": [], "error": None}})
+    assert make(yahoo).retrieve({"symbol": "NWND.L", "view": "fundamentals"}).data["rows"] == []
+    yahoo.add(QUOTE, {"quoteResponse": {"result": [], "error": None}})
+    with pytest.raises(NotFound, match="no symbol"):
+        make(yahoo, cache_seconds=0).retrieve({"symbol": "NWND.L", "view": "fundamentals"})
+
+
 def test_an_answer_says_where_it_came_from_and_tells_no_secret(yahoo: ReplayServer, make: Make) -> None:
     store = MemoryStore()
     retriever = make(yahoo, data_store=store)
@@ -127,6 +160,23 @@ def test_a_form_of_consent_is_answered_on_the_way_to_the_cookies(yahoo: ReplaySe
     assert make(yahoo).retrieve({"symbol": "NWND.L"}).data["symbol"] == "NWND.L"
     assert [request.method for request in yahoo.requests] == ["GET", "GET", "POST", "GET", "GET", "GET", "GET"]
     assert set(yahoo.requests[-1].headers["cookie"].split("; ")) == {"GUCS=one", COOKIE}
+
+
+def test_the_way_to_the_cookies_is_paced_like_all_else(yahoo: ReplayServer, make: Make) -> None:
+    yahoo.add("/quote/AAPL", Answer(b"", 302, {"Location": "/quote/MSFT"}))
+    yahoo.add("/quote/MSFT", Answer(b"a page"))
+    make(yahoo, rate=2.0).retrieve({"symbol": "NWND.L"})
+    times = [request.at for request in yahoo.requests]
+    assert len(times) == 4
+    assert all(after - before >= 0.5 for before, after in pairwise(times))
+
+
+def test_too_many_requests_for_cookies_stops_all_requests_too(yahoo: ReplayServer, make: Make) -> None:
+    yahoo.add("/quote/AAPL", Answer(b"", 429))
+    for view, said in (("metrics", "asked too often"), ("chart", "no request may go")):
+        with pytest.raises(RateLimited, match=said):
+            make(yahoo).retrieve({"symbol": "NWND.L", "view": view})
+    assert len(yahoo.requests) == 1
 
 
 def test_cookies_are_not_looked_for_on_somebody_elses_server(yahoo: ReplayServer, make: Make) -> None:
@@ -225,6 +275,8 @@ def test_every_error_has_a_kind_two_lines_and_no_secret(
         {"symbol": "A", "view": "chart", "start": "yesterday"},
         {"symbol": "A", "view": "chart", "end": "2024-01-01"},
         {"symbol": "A", "view": "chart", "start": "2024-01-01", "range": "1y"},
+        {"symbol": "A", "view": "fundamentals", "period": "weekly"},
+        {"symbol": "A", "view": "fundamentals", "items": "Total Revenue"},
         {"view": "search"},
         {"view": "search", "text": "a", "limit": 51},
     ],
@@ -249,7 +301,7 @@ def test_the_plugin_answers_with_its_settings(yahoo: ReplayServer, tmp_path: Pat
 
 
 RECORDINGS = sorted(
-    path for kind in ("chart", "historical", "quote", "quoteSummary", "search") for path in (RECORDED / kind).glob("*.json")
+    path for kind in ("chart", "fundamentalsTimeSeries", "historical", "quote", "quoteSummary", "search") for path in (RECORDED / kind).glob("*.json")
 )  # fmt: skip
 
 
@@ -261,7 +313,7 @@ def test_every_recorded_answer_is_read_with_its_currency_as_it_is(yahoo: ReplayS
         response, address = record["response"], record["request"]["url"]
         body = response["bodyJson"]
         retriever = make(yahoo, cache_seconds=0, rate=1000)
-        where = address.removeprefix("https://query2.finance.yahoo.com").partition("?")[0]
+        where = "/" + address.split("/", 3)[3].partition("?")[0]
         symbol = where.rpartition("/")[2].replace("%3D", "=")
         yahoo.add(where.replace("=", "%3D"), Answer(body, response["status"]))
         if "/chart/" in address:
@@ -269,6 +321,21 @@ def test_every_recorded_answer_is_read_with_its_currency_as_it_is(yahoo: ReplayS
             content = body["chart"]["result"][0]
             assert data["currency"] == content["meta"]["currency"]
             assert [row["close"] for row in data["rows"]] == content["indicators"]["quote"][0].get("close", [])
+        elif "/timeseries/" in address:
+            period = path.stem.rpartition("-")[2]
+            yahoo.add(QUOTE, {"quoteResponse": {"result": [{}], "error": None}})
+            data = retriever.retrieve({"symbol": symbol, "view": "fundamentals", "period": period}).data
+            series = {one["meta"]["type"][0]: one for one in body["timeseries"]["result"]}
+            points = {name: one.get(name, []) for name, one in series.items()}
+            assert [
+                (f"{period}{row['item']}", row["end"], row["value"], row["currency"], row["period"])
+                for row in data["rows"]
+            ] == [
+                (name, point["asOfDate"], point["reportedValue"]["raw"], point["currencyCode"], point["periodType"])
+                for name, found in points.items()
+                for point in found
+            ]
+            assert {f"{period}{name}" for name in data["absent"]} == {name for name in points if not points[name]}
         elif "quoteSummary" in address:
             data = retriever.retrieve({"symbol": symbol}).data
             known = (body["quoteSummary"]["result"] or [{}])[0].get("price", {})

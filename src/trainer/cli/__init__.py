@@ -10,6 +10,7 @@ COMMANDS = {
     "run": ("trainer.cli.run:run", "Make the report that an instruction describes."),
     "validate": ("trainer.cli.validate:validate", "Check an instruction and name every fault in it."),
     "plugins": ("trainer.cli.plugins:plugins", "List what is installed, by verb and name."),
+    "models": ("trainer.cli.models:models", "List the language models that can be used here."),
     "config": ("trainer.cli.config:config", "Show, change or import settings."),
     "lineage": ("trainer.cli.lineage:lineage", "Show where a report's figures came from."),
     "retrieve": ("trainer.cli.retrieve:retrieve", "Fetch data from a source."),

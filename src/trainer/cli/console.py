@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import click
 
@@ -39,6 +40,21 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], empty:
     else:
         for line in [list(columns), *lines]:
             click.echo("\t".join(line))
+
+
+@contextmanager
+def reading(file: BinaryIO, what: str) -> Iterator[Iterable[bytes]]:
+    """The lines of a file, with a progress bar on a terminal if its size is known."""
+    if not (sys.stderr.isatty() and file.seekable()):
+        yield file
+        return
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    size = file.seek(0, 2)
+    file.seek(0)
+    with wrap_file(file, size, description=what, console=Console(stderr=True), transient=True) as lines:
+        yield lines
 
 
 def note(text: str) -> None:

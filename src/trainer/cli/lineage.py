@@ -39,6 +39,6 @@ def lineage(reference: str, as_json: bool) -> None:
     click.echo(f"{'instruction':<12} {run['instruction']['path']} (sha256 {run['instruction']['sha256'][:12]})")
     click.echo(f"{'params':<12} {', '.join(f'{name}={value}' for name, value in run['params'].items()) or '-'}")
     click.echo(f"{'prompt':<12} {run['prompt'][:12]}\n")
-    print_rows(run["sources"], ("name", "ref", "url", "retrieved", "hash"), "The run used no data.")
+    print_rows(run["sources"], ("name", "ref", "url", "retrieved", "hash", "stale"), "The run used no data.")
     if changed:
         note(f"{reference} has been changed since it was written.")

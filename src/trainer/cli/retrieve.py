@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -20,12 +21,14 @@ def retrieve(source: str, params: tuple[str, ...], no_store: bool, as_json: bool
 
     Example: trainer retrieve file path=information/data/AAPL.json
     """
+    from trainer.cli.progress import Progress
     from trainer.models import Query
     from trainer.pipeline import Pipeline
 
     with Pipeline() as pipeline:
         query = Query(source, {name: _value(value) for name, value in pairs(params, "Parameters").items()})
-        result = pipeline.retrieve(query)
+        with Progress(shown=sys.stderr.isatty()):
+            result = pipeline.retrieve(query)
         record = None if no_store else pipeline.keep(query, result)
     if as_json:
         print_json({"ref": record.ref if record else None, "result": result})

@@ -12,7 +12,8 @@ import click
 from trainer.cli.console import JSON, note, pairs, print_json, print_rows
 
 if TYPE_CHECKING:
-    from trainer.models import Event, Prompt, Report
+    from trainer.instruction import Instruction
+    from trainer.models import Prompt, Report
     from trainer.pipeline import Pipeline
     from trainer.runs import Run
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 @click.option("-m", "--model", "models", multiple=True, help="The model, or several in order of preference.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and the prompt; ask no model, write nothing.")
 @click.option("--stream", is_flag=True, help="Print the text as it is written.")
+@click.option("--each", type=click.Path(path_type=Path), help="One run for each row of this CSV or .jsonl file.")
+@click.option("--jobs", type=click.IntRange(1), default=8, show_default=True, help="With --each: so many at once.")
+@click.option("--max-cost", type=click.FloatRange(0), help="Stop before more USD than this are spent.")
+@click.option("--retry-failed", is_flag=True, help="With --each: do just those runs again that failed.")
+@click.option("--batch", default="", help="With --each: its name. A new name does all anew, the same goes on with it.")
+@click.option("--executor", default="", metavar="NAME", help="With --each: where the runs happen, such as dask.")
+@click.option("--address", default="", help="With --executor: the address of its cluster.")
 @JSON
 def run(
     instruction: Path,
@@ -32,6 +40,13 @@ def run(
     models: tuple[str, ...],
     dry_run: bool,
     stream: bool,
+    each: Path | None,
+    jobs: int,
+    max_cost: float | None,
+    retry_failed: bool,
+    batch: str,
+    executor: str,
+    address: str,
     as_json: bool,
 ) -> None:
     """Make the report that INSTRUCTION describes.
@@ -40,20 +55,43 @@ def run(
     """
     from attrs import evolve
 
+    from trainer.cli.progress import Progress
     from trainer.instruction import Instruction
     from trainer.pipeline import Pipeline
 
     chosen = Instruction.load(instruction)
     values = pairs(params, "Parameters")
     options: dict[str, Any] = {"to": formats, "model": models}
-    with Pipeline(observers=[_progress] if sys.stderr.isatty() and not stream else []) as pipeline:
+    if each is not None:
+        from trainer.cli.each import run_each
+
+        if dry_run or stream:
+            raise click.UsageError("--each goes with neither --dry-run nor --stream.")
+        if address and not executor:
+            raise click.UsageError("--address goes with --executor.")
+        options |= {"jobs": jobs, "max_cost": max_cost, "retry_failed": retry_failed, "name": batch}
+        options |= {"executor": executor, "address": address}
+        click.get_current_context().exit(run_each(chosen, each, values, options, as_json))
+    if retry_failed or batch or executor or address:
+        raise click.UsageError("--retry-failed, --batch, --executor and --address go with --each.")
+    progress = Progress(shown=sys.stderr.isatty() and not stream)
+    with Pipeline(observers=[progress.step]) as pipeline:
         if dry_run:
-            plan = pipeline.plan(chosen, values, **options)
+            with progress:
+                plan = pipeline.plan(chosen, values, **options)
             print_json(_plan(*plan)) if as_json else _show(*plan)
             return
         if stream:
             options["on_text"] = lambda text: click.echo(text, nl=False)
-        report = pipeline.run(chosen, values, **options)
+            options["on_restart"] = lambda: note("\n(the answer broke off; it is asked for again)\n")
+        if max_cost is not None:
+            from trainer.spending import Allowance
+
+            options["purses"] = [Allowance(max_cost)]
+        if models == ("auto",):
+            options["model"] = _choose(chosen, pipeline)
+        with progress:
+            report = pipeline.run(chosen, values, **options)
         if stream:
             click.echo()
         if not (models or chosen.models or pipeline.settings.models):
@@ -61,11 +99,15 @@ def run(
         print_json(evolve(report, documents={})) if as_json else _done(report)
 
 
-def _progress(event: Event) -> None:
-    if event.state == "begin":
-        return
-    mark = click.style("✓", fg="green") if event.state == "end" else click.style("✗", fg="red")
-    click.echo(f"{mark} {event.step:<9} {event.detail:<40} {event.seconds or 0:6.2f} s", err=True)
+def _choose(instruction: Instruction, pipeline: Pipeline) -> tuple[str, ...]:
+    from trainer.reach import auto
+
+    if configured := instruction.models or pipeline.settings.models:
+        note(f"Model: {', '.join(configured)}, as it is configured.")
+        return ()
+    found = auto(os.environ, pipeline.plugins)
+    note(f"Model: {found.model}, because {found.reason}.")
+    return (found.model,)
 
 
 def _done(report: Report) -> None:
@@ -80,22 +122,19 @@ def _done(report: Report) -> None:
 
 def _offer(pipeline: Pipeline) -> None:
     """Say how to get a model's prose; choosing one is left to the user, who would pay for it."""
-    from trainer.routing import models_in_reach, provider
+    from trainer.reach import in_reach
 
     note("No language model is configured, so the report was written offline, from the data alone.")
-    names = pipeline.plugins.names("complete")
-    for model, reason in models_in_reach(os.environ):
-        missing = (
-            ""
-            if provider(model, names) in names
-            else f" (needs a plugin that answers to complete '{model.partition('/')[0]}')"
-        )
-        note(f"  {model}: {reason}{missing}")
+    for found in in_reach(os.environ, pipeline.plugins):
+        missing = "" if found.usable else f" (needs a plugin that answers to complete '{found.provider}')"
+        note(f"  {found.model}: {found.reason}{missing}")
     note('  Choose one with --model PROVIDER/MODEL, or in trainer.toml: [pipeline] model = "PROVIDER/MODEL"')
+    note("  `--model auto` takes the best that is in reach; `trainer models` lists what there is.")
 
 
 def _plan(run: Run, prompt: Prompt) -> dict[str, Any]:
     from trainer.lineage import sources_of
+    from trainer.parts import listed
 
     return {
         "title": run.title,
@@ -105,7 +144,12 @@ def _plan(run: Run, prompt: Prompt) -> dict[str, Any]:
         "contexts": [{"name": context.name, "path": str(context.path)} for context in run.contexts],
         "warnings": run.warnings,
         "findings": run.findings,
-        "prompt": {"hash": prompt.hash, "messages": list(prompt.messages)},
+        "prompt": {
+            "hash": prompt.hash,
+            "tokens": sum(part.tokens for part in prompt.parts),
+            "parts": listed(prompt),
+            "messages": list(prompt.messages),
+        },
     }
 
 
@@ -118,7 +162,14 @@ def _show(run: Run, prompt: Prompt) -> None:
     ]
     lines += [("context", context.name) for context in run.contexts]
     size = sum(len(message.text) for message in prompt.messages)
-    lines.append(("prompt", f"{prompt.hash[:12]}, {size} characters, about {size // 4} tokens"))
+    tokens = f", about {sum(part.tokens for part in prompt.parts):,} tokens" if prompt.parts else ""
+    lines.append(("prompt", f"{prompt.hash[:12]}, {size:,} characters{tokens}"))
+    # Included files are counted with the task, which they are a part of.
+    lines += [
+        ("", f"{part.tokens:>9,}  {part.kind} {part.name}{f': {part.note}' if part.note else ''}")
+        for part in prompt.parts
+        if part.kind != "include"
+    ]
     click.secho(run.title, bold=True)
     for name, text in lines:
         click.echo(f"{name:<9} {text}")

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import operator
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 
-from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
+from trainer.errors import StoreError
+from trainer.filters import parse, predicate
 from trainer.models import now
 from trainer.plugins import hookimpl, plugin
-from trainer.stores import DataStore, Freshness, StoredData, canonical_json
-
-ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$gt": operator.gt,
-    "$gte": operator.ge,
-    "$lt": operator.lt,
-    "$lte": operator.le,
-}
-WORDS = {"$eq", "$ne", "$in", "$exists", *ORDERS}
+from trainer.stores import DataStore, Freshness, StoredData, canonical_json, checked_key, checked_text, expect_version
 
 
 class MemoryStore(DataStore):
@@ -30,7 +22,8 @@ class MemoryStore(DataStore):
 
     def __init__(self, clock: Callable[[], datetime] = now) -> None:
         self._clock = clock
-        self._versions: dict[str, list[StoredData]] = {}
+        self._spaces: dict[str, dict[str, list[StoredData]]] = {}
+        self._versions = self._spaces.setdefault("", {})
         self._lock = threading.RLock()
 
     def store(
@@ -45,14 +38,12 @@ class MemoryStore(DataStore):
     ) -> StoredData:
         if ttl is not None and not 0 <= ttl < 1e11:
             raise StoreError(f"the ttl {ttl} is not a time in seconds", "Give 0 or more, or None to keep it for ever.")
+        checked_key(key)
+        checked_text("source", source)
         text, extra = canonical_json(data), json.loads(canonical_json(metadata)) if metadata else {}
         with self._lock:
             current, time = self._current(key), self._clock()
-            if if_version is not None and if_version != (current.version if current else 0):
-                found = current.version if current else 0
-                raise VersionConflict(
-                    f"{key} is at version {found}, not {if_version}", "Read it again, then write on top of that."
-                )
+            expect_version(key, current.version if current else 0, if_version)
             if current and canonical_json(current.data) == text:
                 seen = attrs.evolve(current, source=source, metadata=extra, ttl=ttl, updated_at=time)
                 self._versions[key][-1] = seen
@@ -73,13 +64,18 @@ class MemoryStore(DataStore):
         prefix: str = "",
         limit: int | None = None,
     ) -> Sequence[StoredData]:
-        found = [record for record in self._all(source, prefix) if matches(record, filter or {})]
-        found.sort(key=lambda record: (record.updated_at, record.key), reverse=True)
-        return found[:limit]
+        if limit is not None and limit < 0:
+            raise StoreError(f"the limit {limit} is below zero", "Give a limit of 0 or more, or none.")
+        holds = predicate(parse(filter))
+        found = sorted(
+            (record for record in self._all(source, prefix) if holds(record.document)), key=lambda record: record.key
+        )
+        return sorted(found, key=lambda record: record.updated_at, reverse=True)[:limit]
 
-    def delete(self, key: str) -> bool:
+    def delete(self, key: str, *, if_version: int | None = None) -> bool:
         with self._lock:
             current = self._current(key)
+            expect_version(key, current.version if current else 0, if_version)
             if current:
                 self._add(key, None, source=current.source, deleted=True)
             return current is not None
@@ -95,8 +91,8 @@ class MemoryStore(DataStore):
         age = self._clock() - record.updated_at
         return Freshness(key, record.version, record.updated_at, age, _expiry(record))
 
-    def count(self, *, source: str | None = None, prefix: str = "") -> int:
-        return len(self._all(source, prefix))
+    def count(self, filter: Mapping[str, Any] | None = None, *, source: str | None = None, prefix: str = "") -> int:
+        return len(self.query(filter, source=source, prefix=prefix))
 
     def sweep(self) -> int:
         with self._lock:
@@ -107,6 +103,17 @@ class MemoryStore(DataStore):
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def within(self, namespace: str) -> MemoryStore:
+        other = MemoryStore(self._clock)
+        other.namespace, other._lock, other._spaces = namespace, self._lock, self._spaces
+        with self._lock:
+            other._versions = self._spaces.setdefault(namespace, {})
+        return other
+
+    def namespaces(self) -> Sequence[str]:
+        with self._lock:
+            return sorted(name for name, records in self._spaces.items() if records)
 
     def _add(self, key: str, data: Any, **fields: Any) -> StoredData:
         versions, time = self._versions.setdefault(key, []), self._clock()
@@ -138,67 +145,3 @@ class Memory:
 
 def _expiry(record: StoredData) -> datetime | None:
     return None if record.ttl is None else record.updated_at + timedelta(seconds=record.ttl)
-
-
-def matches(record: StoredData, filter: Mapping[str, Any]) -> bool:
-    """Whether a filter holds for a record, by MongoDB's rules: the measure for every store.
-
-    A path leads to each object in a list on its way, and at its end to the list and to each element of it.
-    Values are compared with values of their own kind (text, number, boolean); null also equals an absent one.
-    See https://www.mongodb.com/docs/manual/tutorial/query-arrays/ and /tutorial/query-for-null-fields/.
-    """
-    for path, wanted in filter.items():
-        if path == "$and":
-            if not all(matches(record, part) for part in wanted):
-                return False
-            continue
-        if path.startswith("$"):
-            raise UnsupportedQuery(f"the memory store knows no {path}", f"It knows $and, {', '.join(sorted(WORDS))}.")
-        inside = path.startswith("metadata.")
-        root = record.metadata if inside else record.data
-        steps = path.removeprefix("metadata.").split(".") if inside else path.split(".")
-        reached = list(_reach(root, steps)) if isinstance(root, Mapping) else []
-        tests = wanted if isinstance(wanted, Mapping) else {"$eq": wanted}
-        if unknown := [word for word in tests if word not in WORDS]:
-            raise UnsupportedQuery(f"the memory store knows no {unknown[0]}", f"It knows {', '.join(sorted(WORDS))}.")
-        if not all(_holds(reached, word, operand) for word, operand in tests.items()):
-            return False
-    return True
-
-
-def _reach(value: Any, steps: list[str]) -> Iterator[Any]:
-    if not steps:
-        yield value
-    elif isinstance(value, Mapping):
-        if steps[0] in value:
-            yield from _reach(value[steps[0]], steps[1:])
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, Mapping):
-                yield from _reach(item, steps)
-
-
-def _holds(reached: list[Any], word: str, operand: Any) -> bool:
-    values = reached + [item for value in reached if isinstance(value, list) for item in value]
-    match word:
-        case "$exists":
-            return bool(reached) is operand
-        case "$ne":
-            return not _holds(reached, "$eq", operand)
-        case "$in":
-            return any(_holds(reached, "$eq", item) for item in operand)
-        case "$eq":
-            equal = any(_kind(value) == _kind(operand) and value == operand for value in values)
-            return equal or (operand is None and not reached)
-        case _:
-            return any(_kind(value) == _kind(operand) and ORDERS[word](value, operand) for value in values)
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case int() | float():
-            return "number"
-        case _:
-            return type(value).__name__

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
-from trainer.stores import DataStore
-from trainer.testing.memory import ORDERS, MemoryStore, matches
+from trainer.filters import ORDERS, matches, parse
+from trainer.stores import DataStore, canonical_json
+from trainer.testing.cases import cases
+from trainer.testing.memory import MemoryStore
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 # Each is a value that some database, driver or parser is known to bend.
@@ -45,6 +48,7 @@ TESTS = st.one_of(
     st.fixed_dictionaries({"$exists": st.booleans()}),
 )
 FILTERS = st.dictionaries(PATHS, TESTS, min_size=1, max_size=2)
+SHARES = 4  # so that a long comparison may run side by side
 KEYS = st.sampled_from(["a", "ab", "b"])
 STEPS = st.lists(
     st.one_of(
@@ -87,6 +91,10 @@ class StoreContract:
     fixture with a clock that really waits.
     """
 
+    queries = int(os.environ.get("TRAINER_QUERIES", "800"))
+    """How many random queries are compared; a store behind a slow line may ask for fewer."""
+    has_indexes = True
+    """Whether the store makes indexes, or refuses to."""
     _numbers = itertools.count(1)
 
     @pytest.fixture
@@ -272,7 +280,12 @@ class StoreContract:
         assert _keys(store.query(prefix="a:")) == ["a:2", "a:1"]
         assert _keys(store.query({"old": True}, source="x", prefix="a", limit=5)) == ["a:1"]
         assert _keys(store.query(limit=1)) == ["a:2"]
+        for key in ("z:2", "z:1", "z:3"):
+            store.store(key, {"last": True}, source="w")
+        assert _keys(store.query(source="w")) == ["z:1", "z:2", "z:3"]
         assert not store.query(limit=0)
+        with pytest.raises(StoreError):
+            store.query(limit=-1)
         assert (store.count(source="x"), store.count(prefix="b"), store.count(source="z")) == (2, 1, 0)
 
     @given(
@@ -306,6 +319,29 @@ class StoreContract:
             ({"ticker": {"$gt": 5}}, False),
             ({"$and": [{"ticker": "AAPL"}, {"price": 200}]}, True),
             ({"$and": [{"ticker": "AAPL"}, {"price": 201}]}, False),
+            ({"$or": [{"price": 1}, {"balance.cash": 5.5}]}, True),
+            ({"$nor": [{"price": 1}, {"ticker": "AAPL"}]}, False),
+            ({"price": {"$not": {"$gt": 100}}}, False),
+            ({"price": {"$nin": [1, 2]}, "ticker": {"$ne": "MSFT"}}, True),
+            ({"tags": "tech"}, True),
+            ({"tags": {"$all": ["tech", "us"]}}, True),
+            ({"tags": {"$all": []}}, False),
+            ({"tags": {"$size": 2}}, True),
+            ({"tags": {"$size": 1}}, False),
+            ({"tags": ["tech", "us"]}, True),
+            ({"tags": ["us", "tech"]}, False),
+            ({"balance": {"cash": 5.5}}, True),
+            ({"facts": {"$elemMatch": {"year": 2024, "value": {"$gt": 5}}}}, False),
+            ({"facts.year": 2024, "facts.value": {"$gt": 5}}, True),
+            ({"tags": {"$elemMatch": {"$gte": "u", "$lt": "v"}}}, True),
+            ({"ticker": {"$contains": "AP"}}, True),
+            ({"ticker": {"$contains": "ap"}}, False),
+            ({"ticker": {"$startsWith": "AA"}}, True),
+            ({"ticker": {"$startsWith": "A%"}}, False),
+            ({"tags": {"$startsWith": "te"}}, True),
+            ({"absent": None}, True),
+            ({"_id": "key"}, True),
+            ({"_id": {"$in": ["yek"]}}, False),
             ({"metadata.query": "f00"}, True),
             ({"metadata.query": "bar"}, False),
             ({"query": "f00"}, False),
@@ -313,9 +349,17 @@ class StoreContract:
         ids=str,
     )
     def test_every_store_answers_these_filters(self, store: DataStore, filter: dict[str, Any], holds: bool) -> None:
-        data = {"ticker": "AAPL", "price": 200, "listed": True, "balance": {"cash": 5.5}}
+        data = {
+            "ticker": "AAPL",
+            "price": 200,
+            "listed": True,
+            "balance": {"cash": 5.5},
+            "tags": ["tech", "us"],
+            "facts": [{"year": 2024, "value": 5}, {"year": 2023, "value": 6}],
+        }
         store.store("key", data, metadata={"query": "f00"})
         assert bool(store.query(filter)) is holds
+        assert store.count(filter) == holds
 
     @given(documents=st.lists(DOCUMENTS, min_size=1, max_size=8), tests=FILTERS, about=st.booleans())
     @example(documents=[{"a": [{"b": {"a": 1}}]}, {"a": {"b": [{"a": 1}]}}], tests={"a.b": 1}, about=False)
@@ -336,7 +380,8 @@ class StoreContract:
             found = store.query(wanted, prefix=space)
         except UnsupportedQuery:
             return
-        assert set(_keys(found)) == {record.key for record in records if matches(record, wanted)}
+        tree = parse(wanted)
+        assert set(_keys(found)) == {record.key for record in records if matches(record.document, tree)}
 
     @pytest.mark.parametrize("word", ["$where", "$regex", "$near"])
     def test_an_operator_that_is_not_known_is_named(self, store: DataStore, word: str) -> None:
@@ -345,6 +390,194 @@ class StoreContract:
             with pytest.raises(UnsupportedQuery) as refused:
                 store.query(wanted)
             assert word in refused.value.problem
+
+    @pytest.mark.parametrize(
+        "wanted",
+        [
+            {"a": {"$gt": None}}, {"a": {"$gt": [1]}}, {"a.b": None}, {"a.b": {"$in": [1, None]}}, {"a.0": 1}, {"": 1},
+            {"a..b": 1}, {"a.$b": 1}, {"$or": []}, {"$and": {}}, {"a": {"$in": 1}}, {"a": {"$size": -1}},
+            {"a": {"$size": True}}, {"a": {"$exists": 1}}, {"a": {"$not": 1}}, {"a": {"$not": {}}},
+            {"a": {"$elemMatch": {}}}, {"a": {"$elemMatch": 1}}, {"a": {"$contains": 1}}, {"a": {"$gt": 1, "b": 2}},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_a_filter_that_is_hard_to_foresee_is_refused(self, store: DataStore, wanted: Any) -> None:
+        store.store("key", {"a": 1})
+        with pytest.raises(UnsupportedQuery):
+            store.query(wanted)
+        with pytest.raises(UnsupportedQuery):
+            store.count(wanted)
+        with pytest.raises(UnsupportedQuery):
+            store.aggregate([{"$match": wanted}])
+
+    @pytest.mark.parametrize("seed", range(SHARES))
+    def test_random_queries_are_answered_as_the_memory_store_does(
+        self, store: DataStore, clock: Clock, seed: int
+    ) -> None:
+        space, share = self._key(), self.queries // SHARES
+        for number, (documents, queries) in enumerate(cases(seed, max(1, share // 100), min(share, 100))):
+            ours, model = store.within(f"{space}{number}"), MemoryStore(clock)
+            for part in (ours, model):
+                part.bulk_store(documents, source="s")
+                for key in [*documents][::3]:
+                    part.store(key, documents[key], source="t", metadata=documents[key])
+            if number % 2 and self.has_indexes:
+                ours.create_index("a")
+            for wanted, pipeline in queries:
+                assert _answers(ours, wanted, pipeline) == _answers(model, wanted, pipeline), (wanted, pipeline)
+            clock.advance(1)
+
+    @pytest.mark.parametrize(
+        ("pipeline", "answer"),
+        [
+            ([{"$count": "n"}], [{"n": 4}]),
+            ([{"$match": {"ticker": "none"}}, {"$count": "n"}], []),
+            (
+                [{"$group": {"_id": "$ticker", "n": {"$count": {}}, "sum": {"$sum": "$price"}}}, {"$sort": {"_id": 1}}],
+                [{"_id": "A", "n": 2, "sum": 3}, {"_id": "B", "n": 1, "sum": 4.5}, {"_id": "C", "n": 1, "sum": 0}],
+            ),
+            (
+                [{"$sort": {"price": -1}}, {"$skip": 1}, {"$limit": 1}, {"$project": {"price": 1}}],
+                [{"_id": "k3", "price": 4.5}],  # text is larger than any number
+            ),
+            (
+                [{"$unwind": "$tags"}, {"$group": {"_id": "$tags", "n": {"$sum": 1}}}, {"$sort": {"n": -1}}],
+                [{"_id": "x", "n": 2}, {"_id": "y", "n": 1}],
+            ),
+            (
+                [{"$match": {"price": {"$lt": 2}}}, {"$addFields": {"twin": "$ticker"}}, {"$project": {"metadata": 0}}],
+                [{"_id": "k1", "ticker": "A", "price": 1, "tags": ["x", "y"], "twin": "A"}],
+            ),
+        ],
+        ids=str,
+    )
+    def test_every_store_answers_these_pipelines(self, store: DataStore, pipeline: Any, answer: Any) -> None:
+        store.bulk_store(
+            {
+                "k1": {"ticker": "A", "price": 1, "tags": ["x", "y"]},
+                "k2": {"ticker": "A", "price": 2, "tags": "x"},
+                "k3": {"ticker": "B", "price": 4.5, "tags": []},
+                "k4": {"ticker": "C", "price": "n/a"},
+            }
+        )
+        assert store.aggregate(pipeline) == answer
+
+    @pytest.mark.parametrize("pipeline", [[{"$lookup": {}}], [{"$group": {"_id": 1, "x": {"$stdDevPop": "$a"}}}]])
+    def test_a_stage_that_is_not_known_is_named(self, store: DataStore, pipeline: Any) -> None:
+        with pytest.raises(UnsupportedQuery, match=r"\$lookup|\$stdDevPop"):
+            store.aggregate(pipeline)
+
+    def test_a_pipeline_sees_only_what_source_and_prefix_let_through(self, store: DataStore) -> None:
+        store.store("a:1", {"v": 1}, source="x")
+        store.store("a:2", {"v": 2}, source="y")
+        store.store("b:1", {"v": 4}, source="x")
+        total = [{"$group": {"_id": None, "v": {"$sum": "$v"}}}]
+        assert store.aggregate(total, source="x") == [{"_id": None, "v": 5}]
+        assert store.aggregate(total, prefix="a:") == [{"_id": None, "v": 3}]
+        assert store.count({"v": {"$gt": 1}}, source="x") == 1
+
+    def test_distinct_lists_each_value_once_and_those_inside_lists(self, store: DataStore) -> None:
+        store.bulk_store({"a": {"t": ["x", "y"]}, "b": {"t": "x"}, "c": {"t": 1}, "d": {"t": 1.0}, "e": {}})
+        assert store.distinct("t") == [1, "x", "y"]
+        assert store.distinct("t", {"t": "y"}) == ["x", "y"]
+        assert store.distinct("t", prefix="b") == ["x"]
+        assert store.distinct("_id") == ["a", "b", "c", "d", "e"]
+
+    def test_many_records_are_stored_as_one_by_one(self, store: DataStore, clock: Clock) -> None:
+        store.store("b", {"n": 1}, source="old")
+        store.store("c", 3)
+        store.delete("c")
+        clock.advance(1)
+        items = [("a", {"n": 1}), ("b", {"n": 1}), ("a", {"n": 2}), ("c", 3)]
+        done = store.bulk_store(iter(items), source="new", metadata={"m": 1}, ttl=60)
+        assert (done.stored, done.unchanged) == (3, 1)
+        assert [(record.version, record.data) for record in store.history("a")] == [(2, {"n": 2}), (1, {"n": 1})]
+        assert [record.version for record in store.history("c")] == [3, 2, 1]
+        found = store.retrieve("b")
+        assert found is not None
+        assert (found.version, found.source, found.metadata, found.ttl) == (1, "new", {"m": 1}, 60)
+        assert store.bulk_store({}).stored == 0
+
+    def test_what_is_wrong_with_one_of_many_is_raised(self, store: DataStore) -> None:
+        with pytest.raises(StoreError):
+            store.bulk_store([("a", 1), ("b", float("nan")), ("c", 1)])
+        assert not store.exists("b")
+        assert not store.exists("c")
+        with pytest.raises(StoreError):
+            store.bulk_store([("", 1)])
+
+    def test_more_records_than_fit_one_batch_are_all_stored(self, store: DataStore) -> None:
+        done = store.bulk_store((f"k{number:05}", {"n": number}) for number in range(2500))
+        assert (done.stored, store.count()) == (2500, 2500)
+        again = store.bulk_store((f"k{number:05}", {"n": number // 2000 * number}) for number in range(2500))
+        assert (again.stored, again.unchanged) == (1999, 501)
+
+    def test_an_update_sets_paths_or_calls_a_function_and_keeps_the_rest(self, store: DataStore) -> None:
+        first = store.store("key", {"a": {"b": 1}, "l": [1]}, source="s", metadata={"m": 1}, ttl=60)
+        second = store.update("key", {"a.c": 2, "d.e": None})
+        assert second.data == {"a": {"b": 1, "c": 2}, "d": {"e": None}, "l": [1]}
+        assert (second.version, second.source, second.metadata, second.ttl) == (2, "s", {"m": 1}, 60)
+        assert store.update("key", lambda data: [*data["l"], 2]).data == [1, 2]
+        assert store.retrieve("key", 1) == first
+        with pytest.raises(VersionConflict):
+            store.update("key", {"a": 1}, if_version=2)
+        with pytest.raises(StoreError):
+            store.update("key", {"a": 1})  # a list has no names
+        with pytest.raises(StoreError):
+            store.update("nothing", {"a": 1})
+
+    def test_a_delete_may_expect_a_version(self, store: DataStore) -> None:
+        store.store("key", 1)
+        with pytest.raises(VersionConflict):
+            store.delete("key", if_version=2)
+        assert store.delete("key", if_version=1)
+        assert not store.delete("key", if_version=0)
+
+    def test_namespaces_do_not_see_each_other(self, store: DataStore) -> None:
+        one, two = store.within("one"), store.within("two")
+        assert (one.namespace, two.namespace) == ("one", "two")
+        one.store("key", {"n": 1})
+        two.store("key", {"n": 2})
+        assert two.store("key", {"n": 3}).version == 2
+        one.store("other", {"n": 1})
+        assert (one.count(), two.count(), store.count()) == (2, 1, 0)
+        assert [record.data for record in one.history("key")] == [{"n": 1}]
+        assert one.distinct("n") == [1]
+        assert two.delete("key")
+        assert one.exists("key")
+        assert {"one", "two"} <= set(store.namespaces())
+        again = two.within("one").retrieve("key")
+        assert again is not None
+        assert again.data == {"n": 1}
+
+    def test_an_index_changes_no_answer(self, store: DataStore) -> None:
+        if not self.has_indexes:
+            with pytest.raises(UnsupportedQuery):
+                store.create_index("a")
+            return
+        store.bulk_store({"1": {"a": 1}, "2": {"a": [1, "x"]}, "3": {"a": {"b": 1}}, "4": {"a": None}, "5": {}})
+        asked: list[dict[str, Any]] = [
+            {"a": 1},
+            {"a": "x"},
+            {"a": None},
+            {"a": {"$gte": 1}},
+            {"a": {"$ne": 1}},
+            {"a.b": 1},
+        ]
+        before = [_keys(store.query(wanted)) for wanted in asked]
+        store.create_index("a")
+        store.create_index("a")
+        store.create_index("a.b")
+        store.create_index("metadata.it's")
+        assert {"a", "a.b", "metadata.it's"} <= set(store.indexes())
+        assert [_keys(store.query(wanted)) for wanted in asked] == before
+        store.store("6", {"a": 1})
+        assert set(_keys(store.query({"a": 1}))) == {"1", "2", "6"}
+        assert store.drop_index("a")
+        assert not store.drop_index("a")
+        assert "a" not in store.indexes()
+        with pytest.raises(UnsupportedQuery):
+            store.create_index("a.$b")
 
     @given(steps=STEPS)
     @examples
@@ -410,6 +643,24 @@ def _take(store: DataStore, clock: Clock, space: str, step: tuple[Any, ...], *, 
                 return store.sweep()
     except StoreError as error:
         return type(error)
+
+
+def _answers(store: DataStore, wanted: Any, pipeline: Any) -> list[Any]:
+    """What a store answers to a filter and a pipeline, as text, so that 1, 1.0 and True are not the same."""
+    found: list[Any] = []
+    questions: tuple[Callable[[], Any], ...] = (
+        lambda: [(record.key, record.version, record.source) for record in store.query(wanted)],
+        lambda: [record.key for record in store.query(wanted, limit=2)],
+        lambda: store.count(wanted),
+        lambda: canonical_json(store.aggregate(pipeline)),
+        lambda: canonical_json(store.aggregate([{"$match": wanted}, *pipeline], source="s")),
+    )
+    for ask in questions:
+        try:
+            found.append(ask())
+        except UnsupportedQuery as error:
+            found.append(error.problem)
+    return found
 
 
 def _increment(store: DataStore) -> None:

@@ -1,4 +1,4 @@
-"""Data from files: JSON, CSV, Markdown and text, one file or all that a pattern names."""
+"""Data from files: JSON, CSV, Parquet, Markdown and text, one file or all that a pattern names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["File", "FileRetriever"]
 class File:
     """The source `file`: files inside the project's folder.
 
-    `root` is the folder that no path leaves, `max_bytes` what one retrieval may read in all.
+    `root` is the folder that no path leaves, `max_bytes` what may be held of one retrieval in all.
     """
 
     root: Path | str = Path()

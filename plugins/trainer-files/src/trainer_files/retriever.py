@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import translate
+from io import BufferedReader, FileIO
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
 
-from trainer import RetrievalResult
-from trainer.errors import RetrievalError
+from trainer import Query, RetrievalResult
+from trainer.errors import NotFound, RetrievalError
+from trainer.lineage import keep, sha256
 from trainer.models import slug
 from trainer.paths import confine
 from trainer_files.formats import FORMATS, format_of
+from trainer_files.reading import Hashed, TooLarge, open_text, told
+from trainer_files.selection import WORDS, Selection
+from trainer_files.tables import csv_rows, json_rows, jsonl_rows, parquet_rows, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-PARAMS = {"path": "", "format": "auto", "encoding": "utf-8-sig"}
+    from trainer import DataStore
+
+KINDS = ("json", "jsonl", "csv", "parquet", "markdown", "text")
+PARAMS = {"path": "", "format": "auto", "encoding": ""}
+TAKEN = ("columns", "where", "limit")
 # A FIFO would wait for a writer, and a link put in the file's place after it was looked at would lead out.
 FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -33,50 +41,84 @@ class _File(NamedTuple):
     data: Any
     hash: str
     size: int
+    held: int
+    truncated: bool
     modified: datetime
 
 
 @frozen
 class FileRetriever:
-    """Reads data files inside the folder `root`, at most `max_bytes` in one retrieval."""
+    """Reads data files inside the folder `root`; at most `max_bytes` are held of one retrieval.
+
+    Of a CSV, JSON Lines or Parquet file, which is read row by row, that counts what is taken of it; any other file is
+    held whole. With a `data_store`, what is retrieved is stored there.
+    """
 
     root: Path = field(default=Path(), converter=Path)
     max_bytes: int = 50_000_000
+    data_store: DataStore | None = field(default=None, kw_only=True)
 
-    def retrieve(self, params: Mapping[str, Any]) -> RetrievalResult:
-        """The data of the file `path`, or of every file that the pattern `path` names.
+    def get_schema(self) -> dict[str, Any]:
+        """What may be asked, as JSON Schema."""
+        about = {
+            "path": ("string", "a file, or a pattern with *, ?, […] or **"),
+            "format": ("string", f"{', '.join(KINDS)}, or auto: by the file's ending"),
+            "encoding": ("string", "a codec's name; by byte order mark, or else UTF-8, if it is not given"),
+            "columns": (["array", "string"], "the columns to take, all if none is named"),
+            "where": (["object", "string"], f"what a row must be: a value, a list, or tests ({', '.join(WORDS)})"),
+            "limit": (["integer", "string"], "how many rows to take of a file, at most"),
+        }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": {name: {"type": kind, "description": text} for name, (kind, text) in about.items()},
+            "required": ["path"],
+            "additionalProperties": False,
+        }
 
-        A pattern (`*`, `?`, `[…]`, `**`) gives a dict from path to data, sorted; its `raw_hash` is the
-        SHA-256 over a line `SHA-256 path` for each file. `format` is json, csv, markdown, text or auto (by
-        the file's ending); `encoding` is a codec's name, UTF-8 if it is not given.
-        Raises `PathRefused` for what leads out of `root`, `RetrievalError` for what cannot be read.
+    def retrieve(self, query: Mapping[str, Any], store: bool = True) -> RetrievalResult:
+        """The data of the file `path`, or of every file that the pattern `path` names; `get_schema` has the rest.
+
+        A pattern gives a dict from path to data, sorted; its `raw_hash` is the SHA-256 over a line `SHA-256 path` for
+        each file, and otherwise that of the file. `metadata` has `truncated` where `limit` left rows out. It is stored
+        if there is a store and `store`. Raises `PathRefused` for what leads out of `root`, `RetrievalError` for what
+        cannot be asked or read, and of it `NotFound` for what is not there.
         """
-        path, kind, encoding = _checked(params)
+        path, kind, encoding = _checked(query)
+        selection = Selection.read(query)
         several = any(char in path for char in "*?[") and not confine(self.root, path).exists()
         files: dict[str, _File] = {}
         left = self.max_bytes
         for name in self._matches(path) if several else [PurePath(path).as_posix()]:
-            files[name] = self._load(name, kind, encoding, left)
-            left -= files[name].size
+            files[name] = self._load(name, kind, encoding, selection, left)
+            left -= files[name].held
         data = {name: file.data for name, file in files.items()}
         hashes = "".join(f"{file.hash} {name}\n" for name, file in files.items())
-        return RetrievalResult(
+        what = [
+            path if several else PurePath(path).stem,
+            *(f"{name}-{query[name]}" for name in TAKEN if query.get(name)),
+        ]
+        result = RetrievalResult(
             data=data if several else data.popitem()[1],
             source="file",
-            subject=slug(path if several else PurePath(path).stem) or "file",
+            subject=slug("-".join(what)) or "file",
             url=f"file:{PurePath(path).as_posix()}",
-            raw_hash=_sha256(hashes.encode("utf-8", "surrogateescape")) if several else hashes[:64],
+            raw_hash=sha256(hashes.encode("utf-8", "surrogateescape")) if several else hashes[:64],
             metadata={
                 "modified": max(file.modified for file in files.values()).isoformat(),
-                "bytes": self.max_bytes - left,
-            },
+                "bytes": sum(file.size for file in files.values()),
+            }
+            | ({"truncated": True} if any(file.truncated for file in files.values()) else {}),
         )
+        if store and self.data_store is not None:
+            keep(self.data_store, Query("file", dict(query)), result)
+        return result
 
     def _matches(self, pattern: str) -> list[str]:
         confine(self.root, pattern)
         found = set(self._expand(PurePath(), PurePath(pattern).parts))
         if not found:
-            raise RetrievalError(f"no file matches {pattern!r}", f"The pattern is relative to {self.root.resolve()}.")
+            raise NotFound(f"no file matches {pattern!r}", f"The pattern is relative to {self.root.resolve()}.")
         return [path.as_posix() for path in sorted(found)]
 
     def _expand(self, folder: PurePath, parts: tuple[str, ...]) -> Iterator[PurePath]:
@@ -104,57 +146,80 @@ class FileRetriever:
         except OSError as error:
             raise _unreadable(str(folder), error) from error
 
-    def _load(self, name: str, kind: str, encoding: str, left: int) -> _File:
+    def _load(self, name: str, kind: str, encoding: str, selection: Selection, left: int) -> _File:
         path = confine(self.root, name)
         chosen = format_of(name) if kind == "auto" else kind
-        raw, modified = self._read(path, name, left)
-        if chosen is None:
-            raise RetrievalError(
-                f"the ending of {name} says nothing of its format", f"Add format: {', '.join(FORMATS)}."
-            )
         try:
-            data = FORMATS[chosen](raw.decode(encoding), path.name)
+            with self._open(path, name) as file:
+                if chosen is None:
+                    raise RetrievalError(
+                        f"the ending of {name} says nothing of its format", f"Add format: {', '.join(KINDS)}."
+                    )
+                status = os.fstat(file.fileno())
+                if chosen in FORMATS and status.st_size > left:
+                    raise TooLarge
+                source = Hashed(file, left if chosen in FORMATS else None)
+                data, held, truncated = _content(source, file, chosen, encoding, path.name, selection, left)
+        except TooLarge:
+            raise RetrievalError(
+                f"with {name} the data is larger than {self.max_bytes:,} bytes",
+                "Take less of it, or raise max_bytes in the table [file] of trainer.toml.",
+            ) from None
         except (UnicodeError, LookupError) as error:
             raise RetrievalError(
-                f"{name} is not {encoding.removesuffix('-sig')} text: {error}",
+                f"{name} is not {encoding or 'utf-8'} text: {told(error)}",
                 "Save it as UTF-8, or name its encoding, for example encoding: cp1252.",
             ) from error
         except ValueError as error:
             raise RetrievalError(f"{name} is not valid {chosen}: {error}", "Mend the file there.") from error
-        return _File(data, _sha256(raw), len(raw), modified)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        return _File(data, source.digest.hexdigest(), source.size, held, truncated, modified)
 
-    def _read(self, path: Path, name: str, left: int) -> tuple[bytes, datetime]:
+    def _open(self, path: Path, name: str) -> FileIO:
         try:
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
                 raise RetrievalError(f"{name} is a folder", f"Name a file, or a pattern: {name}/*.json")
             if not stat.S_ISREG(mode):
                 raise RetrievalError(f"{name} is a device, pipe or socket", "Name a regular file.")
-            with os.fdopen(os.open(path, FLAGS), "rb") as file:
-                status = os.fstat(file.fileno())
-                raw = b"" if status.st_size > left else file.read(left + 1)
+            return FileIO(os.open(path, FLAGS))
         except (FileNotFoundError, NotADirectoryError):
-            raise RetrievalError(f"there is no file {name} in {self.root.resolve()}", _near(path)) from None
-        except OSError as error:
-            raise _unreadable(name, error) from error
-        if max(status.st_size, len(raw)) > left:
-            raise RetrievalError(
-                f"with {name} the data is larger than {self.max_bytes:,} bytes",
-                "Name fewer files, or raise max_bytes in the table [file] of trainer.toml.",
-            )
-        return raw, datetime.fromtimestamp(status.st_mtime, UTC)
+            raise NotFound(f"there is no file {name} in {self.root.resolve()}", _near(path)) from None
 
 
-def _checked(params: Mapping[str, Any]) -> tuple[str, str, str]:
-    if unknown := sorted(params.keys() - PARAMS.keys()):
-        raise RetrievalError(f"unknown parameter {', '.join(unknown)}", f"A file takes {', '.join(PARAMS)}.")
-    values = [params.get(name) or default for name, default in PARAMS.items()]
+def _content(
+    source: Hashed, file: FileIO, kind: str, encoding: str, name: str, selection: Selection, left: int
+) -> tuple[Any, int, bool]:
+    """The data of a file, how much of it is held, and whether rows were left out for the limit."""
+    if kind == "parquet":
+        source.finish()
+        file.seek(0)
+        return take(parquet_rows(file, selection), selection.limit, left)
+    text = open_text(BufferedReader(source, 1 << 16), encoding)
+    if kind in ("csv", "jsonl"):
+        taken = take((csv_rows if kind == "csv" else jsonl_rows)(text, selection), selection.limit, left)
+        source.finish()
+        return taken
+    data = FORMATS[kind](text.read(), name)
+    if selection == Selection():
+        return data, source.size, False
+    found, _, truncated = take(json_rows(data, selection), selection.limit, left)
+    return found, source.size, truncated
+
+
+def _checked(query: Mapping[str, Any]) -> tuple[str, str, str]:
+    known = (*PARAMS, *TAKEN)
+    if unknown := sorted(query.keys() - set(known)):
+        raise RetrievalError(f"unknown parameter {', '.join(unknown)}", f"A file takes {', '.join(known)}.")
+    values = [query.get(name) or default for name, default in PARAMS.items()]
     for name, value in zip(PARAMS, values, strict=True):
-        if not isinstance(value, str | PurePath) or not str(value):
+        if not isinstance(value, str | PurePath) or (name == "path" and not str(value)):
             raise RetrievalError(f"{name} is missing or not text", "Write for example path: data/AAPL.json")
     path, kind, encoding = map(str, values)
-    if kind not in {*FORMATS, "auto"}:
-        raise RetrievalError(f"unknown format {kind!r}", f"Formats are {', '.join(FORMATS)} and auto.")
+    if kind not in {*KINDS, "auto"}:
+        raise RetrievalError(f"unknown format {kind!r}", f"Formats are {', '.join(KINDS)} and auto.")
     return path, kind, encoding
 
 
@@ -172,7 +237,3 @@ def _near(path: Path) -> str:
 
 def _unreadable(name: str, error: OSError) -> RetrievalError:
     return RetrievalError(f"{name} cannot be read: {error.strerror}", "Check its permissions and its disk.")
-
-
-def _sha256(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()

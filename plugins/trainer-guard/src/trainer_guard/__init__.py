@@ -1,4 +1,4 @@
-"""Deterministic guards: lengths, hidden characters and known attacks, stated as facts."""
+"""Deterministic guards: lengths, hidden characters, known attacks and leaks, stated as facts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from attrs import field
 from trainer import Finding, Stage, hookimpl, plugin
 from trainer.errors import WrongSetting
 from trainer_guard.inspection import inspect, too_long
-from trainer_guard.module import DetectionResult, SecurityModule, ValidationResult
+from trainer_guard.leaks import Held, Leaks, new_canary
+from trainer_guard.limits import RateLimiter
+from trainer_guard.module import DetectionResult, SecurityConfig, SecurityModule, ValidationResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trainer import Segment
 
-__all__ = ["DetectionResult", "Patterns", "SecurityModule", "ValidationResult"]
+__all__ = [
+    "DetectionResult", "Held", "Leaks", "Patterns", "RateLimiter", "SecurityConfig", "SecurityModule",
+    "ValidationResult", "new_canary",
+]  # fmt: skip
 
 FENCE = re.compile(r"<data-([0-9a-f]{32}) ")
 # Data of any size may be kept and a page may carry its images; what a model is told or tells is limited.

@@ -86,7 +86,7 @@ MODEL = (
 LAWLESS = r"(?:dan|unrestricted|unfiltered|uncensored|amoral|jailbroken|evil)\b"
 KEYS = r"(?:passwords?|passphrase|api keys?|credentials|secret (?:key|word)s?)\b"
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     _rule(
         "chat-marker", "high", "a mark that belongs to the format of chats",
         "<|, [inst], [/inst], <<sys>>, <</sys>>, _of_turn>",
@@ -110,8 +110,10 @@ RULES = (
     ),
     _rule(
         "override-translated", "medium",
-        "asks to ignore instructions, in German, French, Spanish, Italian, Portuguese, Russian, Chinese or Japanese",
-        "ignor, vergiss, vergess, missacht, oubli, olvid, esqu, dimentic, игнорир, забуд, 忽略, 无视, 忽視, 忘记, 無視",
+        "asks to ignore instructions, in another language than English",
+        "ignor, vergiss, vergess, missacht, oubli, olvid, esqu, dimentic, игнорир, забуд, 忽略, 无视, 忽視, 忘记, "
+        "無視, 무시, تجاهل, talimat, komut, yönerge, pomiń, zapomnij, negeer, vergeet, ігнору, निर्देश, bỏ qua, abaikan, "
+        "lupakan, glöm, glem",
         r"\b(?:ignorier|vergiss|vergess|missacht)[a-z]{0,4}\b…\b(?:anweisung|instruktion|vorgabe|befehl|davor\b|zuvor\b"
         r"|vorherig|obige|bisherige)",
         r"\b(?:ignor|oubli)[a-z]{1,5}\b…"
@@ -121,6 +123,16 @@ RULES = (
         r"\b(?:про)?(?:игнорир|забуд)[а-я]{1,6}…(?:инструкц|указани|команд|предыдущ)",
         r"(?:忽略|无视|忽視|忘记)[^。！？]{0,20}(?:指令|指示|提示|规则|規則)",
         r"(?:指示|命令|指令|プロンプト)[^。！？]{0,20}無視",
+        r"(?:지시|명령|지침|프롬프트)[^.!?]{0,20}무시",
+        r"تجاهل…(?:التعليمات|تعليمات|الأوامر|الإرشادات)",
+        r"\b(?:talimat|komut|yönerge)[a-zı]{0,10}\b…\b(?:yok say|görmezden|unut|dikkate alma)",
+        r"\b(?:z?ignoruj|pomiń|zapomnij)[a-z]{0,4}\b…\b(?:instrukcj|polece|wytyczn)",
+        r"\b(?:negeer|vergeet)\b…\b(?:instructie|opdracht|aanwijzing)",
+        r"\b(?:про)?(?:ігнору|забудь)[а-яі]{0,5}…(?:інструкц|вказівк|команд)",
+        r"निर्देश[^।.!?]{0,30}(?:अनदेखा|नज़रअंदाज|भूल)",
+        r"\bbỏ qua\b…\b(?:hướng dẫn|chỉ dẫn|chỉ thị|lệnh)",
+        r"\b(?:abaikan|lupakan)\b…\b(?:instruksi|perintah)",
+        r"\b(?:ignorera?|glöm|glem)\b…\b(?:instruktion|instruks|anvisning)",
     ),
     _rule(
         "new-instructions", "medium", "sets instructions of its own", "instruction, prompt, task, programming, purpose",
@@ -192,3 +204,7 @@ RULES = (
         r"\binstead (?:just |only |please |simply )?(?:say|print|output|reply|respond|reveal)\b",
     ),
 )  # fmt: skip
+# What is looked for in a text that is turned (backwards, ROT13): nobody turns a hint.
+TURNED = tuple(
+    rule for rule in RULES if rule.severity == "medium" and rule.name not in {"override-translated", "exfiltration"}
+)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trainer import CompletionRequest, CompletionResult, hookimpl, plugin
-from trainer.errors import CompletionError
+from trainer.errors import UnknownModel
+from trainer.models import ModelInfo
 from trainer_offline.writer import OfflineWriter, Part
 
 __all__ = ["Offline", "OfflineWriter", "Part"]
@@ -19,7 +20,7 @@ class Offline:
     def complete(self, request: CompletionRequest) -> CompletionResult:
         """Write the report; `metadata` lists the instruction's sections as `written` and `not_written`."""
         if request.model != MODEL:
-            raise CompletionError(f"offline has no model {request.model!r}", f"Its one model is {MODEL}.")
+            raise UnknownModel(f"offline has no model {request.model!r}", f"Its one model is {MODEL}.")
         parts = OfflineWriter().parts(request.prompt)
         if request.on_text is not None:
             for part in parts:
@@ -35,3 +36,7 @@ class Offline:
                 "not_written": [part.title for part in parts if part.written is False],
             },
         )
+
+    def list_models(self) -> list[ModelInfo]:
+        """The one model there is, which costs nothing."""
+        return [ModelInfo("report", "offline", input_price=0.0, output_price=0.0)]

@@ -40,7 +40,7 @@ def filings(companies: Sequence[Company]) -> str:
 def stored(records: Mapping[str, StoredData]) -> str:
     """The records by the exact version that was used."""
     shown = islice(records.items(), MOST_ROWS)
-    rows = [[code(name), code(record.ref), plain(record.source) or "–"] for name, record in shown]
+    rows = [[code(name), code(record.ref), _origin(record)] for name, record in shown]
     return _table(["Data", "Record and version", "Source"], rows, len(records), "records")
 
 
@@ -49,6 +49,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], count: int, kind:
         return ""
     more = f"\n\n{count - len(rows):,} more {kind} are not shown." if count > len(rows) else ""
     return table(head, rows, left=len(head)) + more
+
+
+def _origin(record: StoredData) -> str:
+    stale = record.metadata.get("stale")
+    return (plain(record.source) or "–") + (f" (stale: {plain(str(stale))})" if stale else "")
 
 
 def _link(accession: str, cik: str) -> str:

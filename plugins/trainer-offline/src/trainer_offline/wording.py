@@ -90,7 +90,7 @@ def _extremes(ranked: Sequence[tuple[Decimal, str]], ratio: bool) -> str:
 
 
 def _spoken(series: Series, end: str) -> str:
-    return spoken(series.values[end], series.unit)
+    return spoken(series.values[end], plain(series.unit))
 
 
 def _when(company: Company, series: Series, end: str) -> str:

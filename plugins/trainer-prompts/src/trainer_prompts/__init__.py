@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from trainer import Brief, Prompt, hookimpl, plugin
-from trainer_prompts.layouts import hierarchical, parallel, sequential
-from trainer_prompts.manager import PromptManager, PromptTemplate
+from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["Hierarchical", "Parallel", "PromptManager", "PromptTemplate", "Sequential"]
+from trainer import Brief, Prompt, hookimpl, plugin
+from trainer.instruction import Instruction, Problem
+from trainer_prompts.cache import PromptCache
+from trainer_prompts.engines import problems
+from trainer_prompts.layouts import PromptComposer
+from trainer_prompts.manager import PromptManager, PromptTemplate
+from trainer_prompts.validator import PromptValidator, ValidationResult
+
+__all__ = [
+    "Hierarchical", "Parallel", "PromptCache", "PromptComposer", "PromptManager", "PromptTemplate", "PromptValidator",
+    "Sequential", "ValidationResult",
+]  # fmt: skip
 
 
 @plugin
 class Sequential:
-    """Background, then every record in its order, then the task: the layout for one subject."""
+    """Background, then every record in its order, then the task: the layout for one subject.
+
+    `context_tokens` and `data_tokens` are how much of either a prompt may hold, where its instruction does not say.
+    """
+
+    context_tokens: int = 50_000
+    data_tokens: int = 100_000
 
     @hookimpl
     def compose(self, brief: Brief) -> Prompt:
-        return sequential(brief)
+        return PromptComposer(self.context_tokens, self.data_tokens).sequential(brief)
+
+    def problems(self, instruction: Instruction, folders: Sequence[Path]) -> list[Problem]:
+        """What is wrong with the body of an instruction; `trainer validate` asks for it."""
+        return problems(instruction, folders)
 
 
 @plugin
-class Parallel:
+class Parallel(Sequential):
     """A message for each record, then the task: the layout for subjects of equal rank, to be compared."""
 
     @hookimpl
     def compose(self, brief: Brief) -> Prompt:
-        return parallel(brief)
+        return PromptComposer(self.context_tokens, self.data_tokens).parallel(brief)
 
 
 @plugin
-class Hierarchical:
+class Hierarchical(Sequential):
     """Background and records under nested headings: the layout for much background in many folders."""
 
     @hookimpl
     def compose(self, brief: Brief) -> Prompt:
-        return hierarchical(brief)
+        return PromptComposer(self.context_tokens, self.data_tokens).hierarchical(brief)

@@ -1,49 +1,68 @@
-"""Data as text, inside fences that nothing in the data can close."""
+"""Records as text, inside fences that nothing in the data can close."""
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from trainer.stores import canonical_json
+from attrs import frozen
+
+from trainer.models import Part
+from trainer_prompts.tables import Shown, show
+from trainer_prompts.tokens import estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from trainer import StoredData
 
-QUOTE = '"'
-# A text that would be read as null, a truth value or a number, or that has a mark of CSV in it.
-QUOTED = re.compile(r'|true|false|-?\d+(\.\d+)?([eE][-+]?\d+)?|\s.*|.*\s|.*[,"\r\n].*', re.DOTALL)
+
+@frozen
+class Blocks:
+    """The random word of 128 bits and each record's block, fenced with it; no word if there are no records."""
+
+    word: str
+    texts: Mapping[str, str]
+    parts: tuple[Part, ...] = ()
 
 
-def fence(records: Mapping[str, StoredData]) -> tuple[str, dict[str, str]]:
-    """A random word of 128 bits and each record's block, fenced with it; neither if there are no records.
+def fence(records: Mapping[str, StoredData], tokens: int | None = None) -> Blocks:
+    """Each record as a block, all of them in at most about so many `tokens`, shared out fairly.
 
     A block is `<data-WORD name="…" record="key@version" source="…" retrieved="…">`, the data on lines of
     its own, and `</data-WORD>`. The word stands nowhere inside a block, so no data can end it.
     """
     if not records:
-        return "", {}
-    inner = {name: _attributes(name, record) + serialise(record.data) for name, record in records.items()}
+        return Blocks("", {})
+    shown = _within(records, tokens)
+    inner = {name: _attributes(name, record) + shown[name].text for name, record in records.items()}
     word = secrets.token_hex(16)
     while any(word in text for text in inner.values()):
         word = secrets.token_hex(16)
-    return word, {name: f"<data-{word} {text}\n</data-{word}>" for name, text in inner.items()}
+    texts = {name: f"<data-{word} {text}\n</data-{word}>" for name, text in inner.items()}
+    parts = (
+        Part("data", name, record.ref, estimate(texts[name]), note=_note(shown[name]))
+        for name, record in records.items()
+    )
+    return Blocks(word, texts, tuple(parts))
 
 
-def serialise(data: Any) -> str:
-    """`data` as text that does not depend on the order of its keys: a table as CSV, the rest as compact JSON.
+def _within(records: Mapping[str, StoredData], tokens: int | None) -> dict[str, Shown]:
+    """Each record's data; what a small one does not need of its share goes to the larger ones."""
+    shown = {name: show(record.data) for name, record in records.items()}
+    if tokens is None or sum(one.tokens for one in shown.values()) <= tokens:
+        return shown
+    rest = tokens
+    for place, name in enumerate(sorted(shown, key=lambda name: shown[name].tokens)):
+        share = rest // (len(shown) - place)
+        if shown[name].tokens > share:
+            shown[name] = show(records[name].data, share)
+        rest -= min(share, shown[name].tokens)
+    return shown
 
-    A table is a list of dicts with the same keys and no lists or dicts inside. An empty cell is null; texts
-    that look like numbers are quoted, so different data never gives the same text.
-    Raises `StoreError` for what JSON does not have.
-    """
-    text = canonical_json(data)
-    return _table(data) if _is_table(data) else text
+
+def _note(shown: Shown) -> str:
+    return f"{shown.left_out} left out" if shown.left_out else ""
 
 
 def _attributes(name: str, record: StoredData) -> str:
@@ -56,27 +75,3 @@ def _attributes(name: str, record: StoredData) -> str:
         "retrieved": record.stored_at.isoformat(timespec="seconds"),
     }
     return " ".join(f"{key}={quoteattr(value)}" for key, value in values.items()) + ">\n"
-
-
-def _is_table(data: Any) -> bool:
-    return (
-        isinstance(data, list)
-        and bool(data)
-        and all(isinstance(row, Mapping) and row and row.keys() == data[0].keys() for row in data)
-        and not any(isinstance(value, Mapping | list | tuple) for row in data for value in row.values())
-    )
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns = sorted(rows[0])
-    lines = [columns, *([row[column] for column in columns] for row in rows)]
-    return "\n".join(",".join(map(_cell, line)) for line in lines)
-
-
-def _cell(value: Any) -> str:
-    # The csv module would write "1" and 1 alike, and so an empty text and null.
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return canonical_json(value)
-    return f'"{value.replace(QUOTE, QUOTE * 2)}"' if QUOTED.fullmatch(value) else value

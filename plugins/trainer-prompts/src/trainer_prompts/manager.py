@@ -8,10 +8,13 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from trainer import Brief, Context, DataStore, Instruction, Prompt, StoredData
+from trainer import Brief, Context, DataStore, Instruction, Prompt, StoredData, Template
 from trainer.contexts import load_contexts
 from trainer.errors import Blocked, InstructionError, StoreError
-from trainer_prompts.layouts import LAYOUTS
+from trainer_prompts.cache import PromptCache
+from trainer_prompts.engines import fill
+from trainer_prompts.layouts import PromptComposer
+from trainer_prompts.validator import PromptValidator, ValidationResult
 
 
 class SecurityModule(Protocol):
@@ -23,7 +26,7 @@ class SecurityModule(Protocol):
 
 @frozen
 class PromptTemplate:
-    """The text of an instruction: Markdown with `{NAME}` variables and, if it likes, front matter."""
+    """The text of an instruction: Markdown with `{NAME}` variables, or Jinja, JSON or XML; front matter if it likes."""
 
     content: str
     path: Path = field(default=Path("instruction.md"), converter=Path)
@@ -42,7 +45,7 @@ class PromptTemplate:
         return Instruction.parse(self.content, self.path)
 
     def get_variables(self) -> list[str]:
-        """The names of the variables, in the order in which they are first met."""
+        """The names of the variables, in the order in which they are first met; of Jinja, those that are declared."""
         return list(self.instruction.variables)
 
     def get_context_refs(self) -> list[str]:
@@ -53,7 +56,8 @@ class PromptTemplate:
     def fill(self, values: Mapping[str, Any]) -> str:
         """The text with every variable filled, once. Raises one `InstructionError` naming every fault."""
         instruction = self.instruction
-        return instruction.body.fill(instruction.resolve(values))
+        params = instruction.resolve(values)
+        return instruction.body.fill(params) if instruction.engine == "text" else fill(instruction, params).text
 
 
 class PromptManager:
@@ -64,10 +68,15 @@ class PromptManager:
         context_dir: str | Path,
         security_module: SecurityModule | None = None,
         data_store: DataStore | None = None,
+        *,
+        composer: PromptComposer | None = None,
+        cache: PromptCache | None = None,
     ) -> None:
         self.context_dir = Path(context_dir)
         self.security_module = security_module
         self.data_store = data_store
+        self.composer = composer or PromptComposer()
+        self.cache = PromptCache() if cache is None else cache
 
     def load_prompt(self, path: str | Path) -> PromptTemplate:
         """The template in a file; raises `InstructionError` if there is none."""
@@ -84,31 +93,48 @@ class PromptManager:
     def fill_template(self, template: PromptTemplate, params: Mapping[str, Any]) -> str:
         """The template filled; raises `Blocked` if the security module refuses a value."""
         self._check(params)
-        return template.fill(params)
+        instruction = template.instruction
+        if instruction.engine == "text":
+            return template.fill(params)
+        return fill(instruction, instruction.resolve(params), (self.context_dir,)).text
+
+    def validate(self, template: PromptTemplate | Prompt, max_tokens: int | None = None) -> ValidationResult:
+        """Everything that is wrong with a template and the background it names, or with a composed prompt."""
+        return PromptValidator(self.context_dir, max_tokens).validate(template)
+
+    def get_cached(self, key: str) -> Prompt | None:
+        """The prompt that was cached under `key`, unless a file that it was made from has changed since."""
+        return self.cache.get(key)
+
+    def cache_prompt(self, key: str, prompt: Prompt) -> None:
+        """Keep a composed prompt under `key`. Its fence is kept too, so do not use it for other data."""
+        self.cache.put(key, prompt)
 
     def compose(
         self,
         template: PromptTemplate,
         params: Mapping[str, Any] | None = None,
         records: Mapping[str, StoredData | str] | None = None,
-        strategy: str = "sequential",
+        strategy: str = "",
     ) -> Prompt:
         """A prompt from a template, the background it names, and records: given, or named by their key.
 
+        Without `strategy`, the template's own is taken, or `sequential`.
+
         Raises `InstructionError`, `PathRefused`, `StoreError` for a record that is not there, and `Blocked`.
         """
-        if strategy not in LAYOUTS:
-            raise InstructionError(f"unknown strategy {strategy!r}", f"Known: {', '.join(LAYOUTS)}.")
         self._check(params or {})
         instruction = template.instruction
+        params = instruction.resolve(params or {})
         brief = Brief(
             instruction=instruction,
-            params=instruction.resolve(params or {}),
-            contexts=self.load_contexts(template.get_context_refs()),
+            params=params,
+            contexts=self.load_contexts(Template(name).fill(params) for name in template.get_context_refs()),
             records={name: self._record(record) for name, record in (records or {}).items()},
-            strategy=strategy,
+            strategy=strategy or instruction.strategy or "sequential",
+            folders=(self.context_dir,),
         )
-        return LAYOUTS[strategy](brief)
+        return self.composer.compose(brief)
 
     def _record(self, record: StoredData | str) -> StoredData:
         if isinstance(record, StoredData):

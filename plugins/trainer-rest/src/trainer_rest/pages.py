@@ -9,6 +9,7 @@ from attrs import define, field, frozen
 
 from trainer.errors import RetrievalError
 from trainer.http import Response
+from trainer.pace import progress
 from trainer_rest.extract import Path, parse
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def read_pages(get: Get, ask: Ask, extract: str, paging: Paging | None) -> Pages
             )
         pages.answers.append(answer)
         pages.data += rows
+        progress.getChild("pages").info("%d rows on %d pages so far", len(pages.data), len(pages.answers))
         following = _next(paging, following, answer, payload, rows, pages)
         if following in seen:
             raise RetrievalError(f"the pages of {answer.url} lead in a circle", "Check the paging.")

@@ -113,6 +113,11 @@ class Edgar:
         """Where the filings of a company are."""
         return f"{self.archives}/Archives/edgar/data/{cik}"
 
+    def feed(self, form: str, start: int) -> Response:
+        """A page of the Atom feed of what was filed last."""
+        params = {"action": "getcurrent", "type": form, "owner": "include", "start": start, "count": 100}
+        return self.get(f"{self.archives}/cgi-bin/browse-edgar", params | {"output": "atom"})
+
     def hits(self, params: Mapping[str, Any]) -> Response:
         """A page of the full-text search."""
         return self.get(f"{self.search}/LATEST/search-index", params)

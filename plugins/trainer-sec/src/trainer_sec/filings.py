@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from lxml import etree
+
+from trainer.errors import Unavailable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -13,6 +17,9 @@ if TYPE_CHECKING:
 ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}")
 # Ownership reports name a page that a style sheet makes of their XML; the XML is what was filed.
 STYLED = re.compile(r"^xsl[^/]*/")
+ATOM = "{http://www.w3.org/2005/Atom}"
+FILER = re.compile(r"(.+) \((\d{10})\) \(([^()]+)\)", re.DOTALL)
+FILED = re.compile(r"Filed:(?:<[^>]*>|\s)*(\d{4}-\d{2}-\d{2})")
 ANNUAL = ("10-K", "20-F", "40-F")
 COLUMNS = {
     "accession": "accessionNumber",
@@ -49,6 +56,31 @@ def matches(row: Mapping[str, Any], ask: Ask) -> bool:
 def may_hold(page: Mapping[str, Any], ask: Ask) -> bool:
     """Whether an older page, listed with its first and last day, may have filings of a time that was asked for."""
     return (not ask.since or page["filingTo"] >= ask.since) and (not ask.until or page["filingFrom"] <= ask.until)
+
+
+def feed_rows(feed: bytes, url: str) -> list[dict[str, Any]]:
+    """The rows of the Atom feed at `url`: one for each filing and each party to it, in its role."""
+    try:
+        root = etree.fromstring(feed, etree.XMLParser(resolve_entities=False, no_network=True))
+    except etree.XMLSyntaxError as error:
+        raise Unavailable(f"{url} answered with something that is no feed", "Try again later.") from error
+    return [_entry_row(entry) for entry in root.iterfind(f"{ATOM}entry")]
+
+
+def _entry_row(entry: etree._Element) -> dict[str, Any]:
+    head, cik, role = FILER.fullmatch(entry.findtext(f"{ATOM}title", "").strip()).groups()  # type: ignore[union-attr]  # an AttributeError says that the shape is another
+    form = entry.find(f"{ATOM}category").get("term")  # type: ignore[union-attr]  # as above
+    filed = FILED.search(entry.findtext(f"{ATOM}summary", ""))
+    return {
+        "entity": head.removeprefix(f"{form} - "),
+        "cik": cik,
+        "role": role,
+        "accession": entry.findtext(f"{ATOM}id", "").partition("accession-number=")[2],
+        "form": form,
+        "filed": filed[1] if filed else None,
+        "accepted": entry.findtext(f"{ATOM}updated"),
+        "url": entry.find(f"{ATOM}link").get("href"),  # type: ignore[union-attr]  # as above
+    }
 
 
 def hit_row(hit: Mapping[str, Any], archives: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ VIEWS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "frames": ("one tag for one period, of all companies", ("taxonomy", "tag", "unit", "period")),
     "submissions": ("what a company filed, the newest first", (*COMPANY, "form", "since", "until", "limit")),
     "filing": ("a document as text, with its items", (*COMPANY, "as_of", "form", "accession", "document", "item")),
+    "current": ("what was filed just now, by all filers", ("form", "limit")),
     "search": ("filings since 2001 that hold words", ("text", *COMPANY, "form", "since", "until", "limit")),
 }
 

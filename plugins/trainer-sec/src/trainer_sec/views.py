@@ -10,6 +10,7 @@ from typing import Any
 from trainer.catalog import did_you_mean
 from trainer.errors import NotFound, RetrievalError
 from trainer.http import Response
+from trainer.pace import progress
 from trainer_sec import filings
 from trainer_sec.documents import to_text
 from trainer_sec.edgar import Company, Edgar, step
@@ -113,6 +114,21 @@ def filing(edgar: Edgar, ask: Ask, company: Company) -> Answer:
     return {**data, "text": before, "items": items}, [page, *pages]
 
 
+def current(edgar: Edgar, ask: Ask, _: Company) -> Answer:
+    """What was filed last, the newest first."""
+    rows: list[dict[str, Any]] = []
+    pages: list[Response] = []
+    most = ask.limit or MOST_HITS
+    while len(rows) < most:
+        pages.append(edgar.feed(ask.form[0] if len(ask.form) == 1 else "", 100 * len(pages)))
+        found = filings.feed_rows(pages[-1].body, pages[-1].url)
+        rows += [row for row in found if not ask.form or row["form"] in ask.form]
+        progress.getChild("pages").info("%d of %d filings so far", len(rows), most)
+        if len(found) < 100 or 100 * len(pages) >= MOST_HITS:
+            break
+    return {"filings": rows[:most]}, pages
+
+
 def search(edgar: Edgar, ask: Ask, company: Company) -> Answer:
     """Filings whose text holds words."""
     if not ask.text:
@@ -133,6 +149,7 @@ def search(edgar: Edgar, ask: Ask, company: Company) -> Answer:
         pages.append(edgar.hits(params | ({"from": len(rows)} if rows else {})))
         hits = pages[-1].json()["hits"]
         rows += [filings.hit_row(hit, edgar.archives) for hit in hits["hits"]]
+        progress.getChild("pages").info("%d of %d filings so far", len(rows), hits["total"]["value"])
         if not hits["hits"] or len(rows) >= hits["total"]["value"]:
             break
     total = pages[0].json()["hits"]["total"]
@@ -141,7 +158,7 @@ def search(edgar: Edgar, ask: Ask, company: Company) -> Answer:
 
 
 VIEWS: Mapping[str, View] = {
-    view.__name__: view for view in (metrics, facts, concept, frames, submissions, filing, search)
+    view.__name__: view for view in (metrics, facts, concept, frames, submissions, filing, current, search)
 }
 
 

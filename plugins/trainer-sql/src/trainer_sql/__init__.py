@@ -1,11 +1,14 @@
-"""A versioned data store in SQLite: one file, no server."""
+"""A versioned data store in SQLite (one file, no server) or in a PostgreSQL database."""
 
 from pathlib import Path
 
-from trainer import DataStore, hookimpl, plugin
-from trainer_sql.store import SQLiteStore
+from attrs import field
 
-__all__ = ["SQLite", "SQLiteStore"]
+from trainer import DataStore, hookimpl, plugin
+from trainer_sql.postgresql.store import PostgreSQLStore
+from trainer_sql.sqlite.store import SQLiteStore
+
+__all__ = ["PostgreSQL", "PostgreSQLStore", "SQLite", "SQLiteStore"]
 
 
 @plugin
@@ -26,4 +29,24 @@ class SQLite:
         inside = name not in (url, "", ":memory:") and "?" not in name
         return SQLiteStore(
             f"sqlite:///{self.root.absolute() / name}" if inside else url, busy_timeout=self.busy_timeout
+        )
+
+
+@plugin
+class PostgreSQL:
+    """Opens `postgresql://user@host:5432/database`; it needs `trainer-sql[postgresql]`.
+
+    `password` may stand here instead of in the URL. `statement_timeout` is how many seconds a statement may take,
+    0 for no limit; `connections` how many are open at most.
+    """
+
+    password: str = field(default="", repr=False)
+    statement_timeout: float = 60.0
+    connections: int = 10
+
+    @hookimpl
+    def store(self, url: str) -> DataStore:
+        """The store at `url`. Raises `StoreError` if it cannot be opened."""
+        return PostgreSQLStore(
+            url, password=self.password, statement_timeout=self.statement_timeout, connections=self.connections
         )

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from trainer.pace import Clock
 
 SYMBOL = ("symbol", "ticker")
+FIRST_DAY = date(1985, 1, 1)  # no figure of Yahoo's is older
 # Each view, with what it answers and the parameters it takes beside `view`.
 VIEWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "metrics": ("key figures: price, valuation, financials, profitability", SYMBOL),
     "chart": ("prices as rows", (*SYMBOL, "interval", "range", "start", "end")),
     "quote": ("the current quote, as Yahoo gives it", SYMBOL),
+    "fundamentals": ("figures of the accounts, as rows", (*SYMBOL, "items", "period", "start", "end")),
     "summary": ("modules of quoteSummary, as Yahoo gives them", (*SYMBOL, "modules")),
     "search": ("symbols that match words", (*SYMBOL, "text", "limit")),
 }
@@ -42,6 +44,8 @@ PARAMETERS = {
     "range": "1d, 5d, 1mo, 6mo, 1y, 5y, max, …; 1y if neither it nor start is given.",
     "start": "The first day, such as 2024-01-01 (UTC).",
     "end": "The last day; today if it is not given.",
+    "items": f"Names with commas between them; {','.join(shapes.ITEMS)} if it is not given.",
+    "period": f"One of {', '.join(shapes.PERIODS)}; annual if it is not given.",
     "modules": f"Names with commas between them; {','.join(shapes.MODULES)} if it is not given.",
     "text": "Words, or a symbol.",
     "limit": "At most so many symbols, up to 50; 10 if it is not given.",
@@ -111,7 +115,7 @@ class YahooFinanceRetriever:
         symbol = _symbol(asked, needed=view != "search")
         try:
             data, response = getattr(self, f"_{view}")(symbol, asked)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError) as error:
             raise RetrievalError(
                 f"Yahoo's answer for the view {view!r} is not of the known shape: {type(error).__name__}",
                 "Update trainer-yahoo; if it stays so, tell its authors what you asked for.",
@@ -164,14 +168,31 @@ class YahooFinanceRetriever:
     def _chart(self, symbol: str, asked: Mapping[str, str]) -> tuple[Any, Response]:
         params = {"interval": asked.get("interval", "1d"), "events": "div|split", "includePrePost": "false"}
         if "start" in asked:
-            today = datetime.fromtimestamp(self._clock.time(), UTC).date()
-            end = _day(asked, "end") if "end" in asked else today
-            params |= {"period1": _seconds(_day(asked, "start")), "period2": _seconds(end + timedelta(days=1))}
+            params |= self._between(_day(asked, "start"), asked)
         else:
             params["range"] = asked.get("range", "1y")
         url = f"{self._base}/v8/finance/chart/{quote(symbol, safe='')}"
         response = self._session.get(url, params, crumb=False)
         return shapes.chart(symbol, response.json()["chart"]["result"][0]), response
+
+    def _between(self, start: date, asked: Mapping[str, str]) -> dict[str, str]:
+        end = _day(asked, "end") if "end" in asked else datetime.fromtimestamp(self._clock.time(), UTC).date()
+        return {"period1": _seconds(start), "period2": _seconds(end + timedelta(days=1))}
+
+    def _fundamentals(self, symbol: str, asked: Mapping[str, str]) -> tuple[Any, Response]:
+        """Rows of figures; Yahoo answers with none for an unknown symbol too, so that the quote tells which it is."""
+        period = asked.get("period", "annual")
+        items = [name.strip() for name in asked.get("items", ",".join(shapes.ITEMS)).split(",") if name.strip()]
+        if period not in shapes.PERIODS or not all(re.fullmatch(r"[A-Za-z0-9]{1,100}", name) for name in items):
+            raise RetrievalError(f"fundamentals of {items} by {period!r} make no sense", PARAMETERS["period"])
+        params = {"symbol": symbol, "type": ",".join(period + name for name in items)}
+        params |= self._between(_day(asked, "start") if "start" in asked else FIRST_DAY, asked)
+        url = f"{self._base}/ws/fundamentals-timeseries/v1/finance/timeseries/{quote(symbol, safe='')}"
+        response = self._session.get(url, params, crumb=False)
+        data = shapes.fundamentals(symbol, period, response.json()["timeseries"]["result"] or [])
+        if not data["rows"]:
+            self._quote(symbol, {})
+        return data, response
 
     def _search(self, symbol: str, asked: Mapping[str, str]) -> tuple[Any, Response]:
         text, limit = asked.get("text", symbol), asked.get("limit", "10")
@@ -198,7 +219,7 @@ def _read(query: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
             raise RetrievalError(f"the view {view!r} takes no {name!r}{hint}", f"It takes {', '.join(known)}.")
     if "range" in asked and ("start" in asked or "end" in asked):
         raise RetrievalError("range was given together with start or end", "Give either range, or start and end.")
-    if "end" in asked and "start" not in asked:
+    if "end" in asked and "start" not in asked and view == "chart":
         raise RetrievalError("end was given without start", "Give start as well.")
     return view, asked
 

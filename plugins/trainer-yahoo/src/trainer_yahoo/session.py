@@ -17,12 +17,13 @@ from attrs import evolve
 
 from trainer.errors import NotFound, RateLimited, Refused, RetrievalError, Unavailable
 from trainer.http import Client, Policy, Response, check
+from trainer.pace import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from trainer.pace import Clock
+    from trainer.pace import Clock, Limiter
 
 DATA, PAGE = "https://query2.finance.yahoo.com", "https://finance.yahoo.com/quote/AAPL"
 AGENT = "Mozilla/5.0 (compatible; trainer-yahoo/0.1)"
@@ -78,7 +79,7 @@ class Session:
     def __init__(
         self, policy: Policy, page: str, *, cache: Path | str = "", state: Path | str = "", clock: Clock = time
     ) -> None:
-        self._policy, self._page = policy, page
+        self._policy, self._page, self._clock = policy, page, clock
         self._folders: dict[str, Any] = {"cache": cache, "state": state, "clock": clock}
         self._plain = Client(policy, **self._folders)
         self._minted: tuple[Client, str] | None = None
@@ -100,7 +101,7 @@ class Session:
         """A client with cookies and its crumb, other than the refused one."""
         with self._lock:
             if self._minted is None or self._minted is refused:
-                cookies = give_cookies(self._page, self._policy)
+                cookies = give_cookies(self._page, self._policy, self._plain.limiter, self._clock)
                 headers = {**self._policy.headers, **({"Cookie": cookies} if cookies else {})}
                 client = Client(evolve(self._policy, headers=headers), **self._folders)
                 self._minted = client, read_crumb(client.get(self._policy.origins[0] + CRUMB))
@@ -115,16 +116,20 @@ def read_crumb(response: Response) -> str:
     return text
 
 
-def give_cookies(page: str, policy: Policy) -> str:
+def give_cookies(page: str, policy: Policy, limiter: Limiter, clock: Clock) -> str:
     """The value of `Cookie` for the data's address: from a page and, where Yahoo asks for it, a form of consent.
 
-    Raises `Unavailable`, `RateLimited`, or `Refused` for a redirect to somebody else's server.
+    Each request takes a turn like all others, and all together have the policy's deadline. Raises `Unavailable`,
+    `RateLimited`, or `Refused` for a redirect to somebody else's server.
     """
     home, url, form = httpx.URL(page).host, httpx.URL(page), None
+    end = clock.monotonic() + policy.deadline
     with httpx.Client(headers=dict(policy.headers), timeout=policy.timeout) as http:
         for _ in range(HOPS):
             if not (url.host == home or (url.scheme == "https" and url.host.endswith(".yahoo.com"))):
                 raise Refused(f"Yahoo's page leads to {url.host}", "Nothing was sent there. Check [yahoo] page_url.")
+            limiter.wait(end)
+            progress.info("asking %s for cookies", url.host)
             try:
                 with http.stream("POST" if form else "GET", url, data=form) as answer:
                     consent = answer.is_success and not form and "consent" in url.path.lower()
@@ -135,6 +140,7 @@ def give_cookies(page: str, policy: Policy) -> str:
                     f"{url.host} gives no cookies: {type(error).__name__}", "Check the network, or try again later."
                 ) from error
             if answer.status_code == 429:
+                limiter.pause(policy.pause)
                 raise RateLimited(f"Yahoo was asked too often ({url.host}, 429)", "Try again in some minutes.")
             if answer.status_code >= 500:
                 raise Unavailable(f"{url.host} answered {answer.status_code}", "Try again later.")

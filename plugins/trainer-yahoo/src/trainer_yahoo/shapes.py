@@ -9,6 +9,13 @@ from typing import Any
 # Currencies that Yahoo quotes shares in by the hundredth; it gives amounts of the whole company in the whole unit.
 WHOLE = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ILA": "ILS"}
 MODULES = ("price", "summaryDetail", "defaultKeyStatistics", "financialData")
+PERIODS = ("annual", "quarterly", "trailing")
+ITEMS = (
+    "TotalRevenue", "CostOfRevenue", "GrossProfit", "ResearchAndDevelopment", "OperatingIncome", "NetIncome",
+    "DilutedEPS", "DilutedAverageShares", "TotalAssets", "TotalLiabilitiesNetMinorityInterest", "StockholdersEquity",
+    "TotalDebt",
+    "CashAndCashEquivalents", "OperatingCashFlow", "CapitalExpenditure", "FreeCashFlow",
+)  # fmt: skip
 # Each figure: its name, and where Yahoo has it, the first that is there.
 FIGURES: dict[str, dict[str, tuple[str, ...]]] = {
     "price": {
@@ -149,6 +156,26 @@ def chart(symbol: str, content: dict[str, Any]) -> dict[str, Any]:
         for kind in ("dividends", "splits")
     }
     return {"symbol": name, "currency": currency, "tz": zone, "rows": rows, **happened}
+
+
+def fundamentals(symbol: str, period: str, series: list[dict[str, Any]]) -> dict[str, Any]:
+    """Figures as rows, by item and day, with their currency; items without any are `absent`."""
+    rows, absent = [], []
+    for one in series:
+        kind = one["meta"]["type"][0]
+        name = kind.removeprefix(period)
+        found = [
+            {
+                "symbol": symbol, "item": name, "period": point.get("periodType"), "end": point["asOfDate"],
+                "value": number(point["reportedValue"]), "currency": point.get("currencyCode"),
+            }
+            for point in one.get(kind) or []
+            if point
+        ]  # fmt: skip
+        rows += found
+        if not found:
+            absent.append(name)
+    return {"symbol": symbol, "period": period, "rows": rows, "absent": absent}
 
 
 def _time(seconds: float | None) -> str | None:
