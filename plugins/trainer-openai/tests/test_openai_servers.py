@@ -185,7 +185,7 @@ def test_a_header_that_cannot_be_sent_is_a_wrong_setting(llm: FakeLLM) -> None:
 
 def test_a_redirect_is_not_followed_with_the_key(llm: FakeLLM) -> None:
     with FakeLLM() as other:
-        llm.script(Fault("redirect", Problem("server_error", status=307, headers={"location": f"{other.url}/v1"})))
+        llm.script(Fault("redirect", Problem("server_error", status=307, also={"location": f"{other.url}/v1"})))
         with pytest.raises(ConfigError, match="redirects"):
             OpenAIProvider(base_url=f"{llm.url}/v1", api_key=KEY).complete(request("openai/x"))
         assert not other.requests

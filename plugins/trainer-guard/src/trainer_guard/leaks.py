@@ -53,11 +53,12 @@ class Leaks:
     """The guard `leaks`.
 
     `addresses` are hosts (`sec.gov`: with those below it) or beginnings of addresses that an answer may name
-    beside those in its data. `secrets` are exact values that must not occur anywhere; with `environment`, the values
-    of variables whose names say that they are secret are such too.
+    beside those in its data: unless you say otherwise, the archive of filings, which reports link to. `secrets` are
+    exact values that must not occur anywhere; with `environment`, the values of variables whose names say that they
+    are secret are such too.
     """
 
-    addresses: list[str] = field(factory=list)
+    addresses: list[str] = field(factory=lambda: ["sec.gov"])
     secrets: list[str] = field(factory=list, repr=False)
     environment: bool = True
     _runs: OrderedDict[str, Known] = field(init=False, factory=OrderedDict, repr=False)
