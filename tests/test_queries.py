@@ -57,6 +57,23 @@ def test_a_filter_holds_as_the_manual_says(filter: dict[str, Any], holds: bool) 
     assert matches(DOCUMENT, parse(filter)) is holds
 
 
+@pytest.mark.parametrize(
+    ("filter", "named"),
+    [
+        ({"a": {"$regex": "x"}}, "$regex"), ({"a": {"$gt": 1, "b": 2}}, "b"), ({"a": {"$in": 5}}, "$in"),
+        ({"a": {"$gt": None}}, "$gt"), ({"a.b": None}, "a.b"), ({"a": {"$exists": 1}}, "$exists"), ({"$and": []}, "$and"),
+        ({"$and": [5]}, "5"), ({"a.0": 1}, "0"), ({"a.12.b": 1}, "12"), ({"": 1}, "''"), ({"a..b": 1}, "a..b"),
+        ({"metadata.": 1}, "metadata."), ({"a.$b": 1}, "$b"), ({'a"b': 1}, 'a"b'), ({"a\\b": 1}, "a\\\\b"),
+        ({"a\nb": 1}, "a\\nb"), ({".".join("a" * 33): 1}, "32 parts"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_answered_is_refused_by_name(filter: dict[str, Any], named: str) -> None:
+    with pytest.raises(UnsupportedQuery) as refused:
+        parse(filter)
+    assert named in refused.value.problem
+
+
 def test_recorded_answers_of_an_independent_implementation_are_ours() -> None:
     same = 0
     for found, asked, told in json.loads(gzip.decompress((ROOT / "tests/recorded/mingo.json.gz").read_bytes())):

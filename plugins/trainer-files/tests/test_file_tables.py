@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import importlib.util
 import json
 import subprocess
 import sys
@@ -279,12 +278,10 @@ def test_without_pyarrow_parquet_says_what_to_install(tmp_path: Path, monkeypatc
     assert caught.value.remedy == "pip install 'trainer-files[parquet]'"
 
 
-needs_pyarrow = pytest.mark.skipif(importlib.util.find_spec("pyarrow") is None, reason="pyarrow is not installed")
-
-
-@needs_pyarrow
 def test_parquet_is_rows_in_which_nothing_is_lost(tmp_path: Path) -> None:
-    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    import pyarrow as arrow
+    from pyarrow import parquet
+
     table = {
         "id": [1, 2, 3],
         "day": [date(2024, 1, 2), date(2024, 1, 3), None],
@@ -314,7 +311,6 @@ def test_parquet_is_rows_in_which_nothing_is_lost(tmp_path: Path) -> None:
         retriever.retrieve({"path": "b.parquet"})
 
 
-@needs_pyarrow
 @given(st.binary(max_size=100))
 def test_bytes_that_are_no_parquet_are_one_clear_line(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     with pytest.raises(RetrievalError, match="not valid parquet") as caught:
