@@ -2,7 +2,8 @@
 
 Half of the reports are true; in the others a third of the figures has a wrong digit, sign, scale, period or
 currency. Records of 60 and 300 facts are taken from the SEC's companyfacts where they are at hand (`../shared`),
-else from `information/data`.
+else from `information/data`. The limit of 1 ms is for looking figures up, once the text is taken apart and the records
+are read; `check` is all that is done for a text, `read the records` what is done once for a run.
 """
 
 from __future__ import annotations
@@ -167,10 +168,20 @@ class Writer:
                 "{label} {verb} {0} in {when}.",
                 "In {when}, {low} {verb} by {0}.",
                 "{label} {verb} {0} year on year in {when}.",
+                "Compared with {older}, {low} {verb} {0} in {when}.",
+                "{label} {verb} {0} in {when} against {older}.",
             ]
         )
         return fill(
-            form, [Shown(text, "percent")], wrong, "growth", label=label, low=lower(label), when=when, verb=verb
+            form,
+            [Shown(text, "percent")],
+            wrong,
+            "growth",
+            label=label,
+            low=lower(label),
+            when=when,
+            verb=verb,
+            older=self.before(metric, when),
         )
 
     def margin(self, wrong: str) -> Claim | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from trainer import Finding, Pipeline, Query, RetrievalResult, RunInfo, Segment, Stage, hookimpl, plugin
-from trainer.errors import BrokenPlugin, ConfigError, GuardFailed, UnknownPlugin, WrongAnswer, WrongSetting
+from trainer.errors import BrokenPlugin, ConfigError, UnknownPlugin, WrongAnswer, WrongSetting
+from trainer.guarding import FAILED
 
 
 @plugin
@@ -226,28 +228,34 @@ def test_no_setting_of_a_plugin_shows_in_an_error() -> None:
     assert "canary-key" not in str(caught.value)
 
 
-def test_a_guard_that_fails_stops_the_run() -> None:
+def test_that_a_guard_fails_is_a_finding_that_says_where_and_quotes_nothing() -> None:
     @plugin
     class Asleep:
         @hookimpl
         def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo) -> list[Finding]:
-            raise RuntimeError("asleep")
+            raise RuntimeError(f"cannot read {segments[0].text}")
 
-    with pytest.raises(GuardFailed, match="asleep") as caught:
-        Pipeline({"secure.asleep": Asleep}, {}).secure(Stage.INPUT, [Segment("x")])
-    assert caught.value.exit_code == 3
-    assert "secure 'asleep'" in str(caught.value)
+    (finding,) = Pipeline({"secure.asleep": Asleep}, {}).secure(Stage.INPUT, [Segment("hush")])
+    assert (finding.guard, finding.category, finding.severity) == ("asleep", FAILED, "high")
+    assert re.fullmatch(r"it could not look at the text: RuntimeError \(test_plugins\.py, line \d+\)", finding.message)
 
 
-def test_a_guard_that_answers_with_something_else_stops_the_run_too() -> None:
+def test_a_guard_that_answers_with_something_else_has_failed_too() -> None:
     @plugin
     class Odd:
         @hookimpl
         def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo) -> list[str]:
             return ["all is well"]
 
-    with pytest.raises(GuardFailed, match="a str among its findings"):
-        Pipeline({"secure.odd": Odd}, {}).secure(Stage.INPUT, [Segment("x")])
+    (finding,) = Pipeline({"secure.odd": Odd}, {}).secure(Stage.INPUT, [Segment("x")])
+    assert (finding.category, "TypeError" in finding.message) == (FAILED, True)
+
+
+def test_a_guard_that_cannot_be_set_up_is_an_error_at_every_level() -> None:
+    for level in ("permissive", "moderate", "strict"):
+        pipeline = Pipeline({"secure.gone": "no_such_module:Guard"}, {"pipeline": {"level": level}})
+        with pytest.raises(BrokenPlugin, match="no_such_module"):
+            pipeline.secure(Stage.INPUT, [Segment("x")])
 
 
 def test_sixteen_threads_naming_plugins_for_the_first_time_each_get_their_own_answer() -> None:

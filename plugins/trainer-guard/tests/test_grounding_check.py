@@ -66,6 +66,10 @@ DERIVED = {
     "Average revenue over FY2021 to FY2025 was $390.1 billion.": "revenue: mean of 5 periods",
     "Revenue was more than $400 billion in FY2025.": "a bound of AAPL revenue 2025-09-27 USD 416161000000",
     "Gross profit exceeded operating income by $62.2 billion in FY2025.": "gross profit − operating income",
+    "Compared with FY2021, net income is up $17.3 billion.": "net income: newer − older",
+    "From FY2021 to FY2025, revenue rose 13.8%.": "revenue: newer / older − 1",
+    "Revenue is up 13.8% since FY2021.": "revenue: newer / older − 1",
+    "The gross margin widened by 70 basis points, and it has risen since FY2021.": "gross margin: newer − older",
 }
 WRONG = {
     "Revenue was $461.2 billion in FY2025.": Status.NOT_FOUND,
@@ -85,6 +89,8 @@ WRONG = {
     "Revenue rose by $52.1 billion in FY2025.": Status.NOT_FOUND,
     "R&D was 9.3% of revenue in FY2025.": Status.NOT_FOUND,
     "Revenue was more than $500 billion in FY2025.": Status.NOT_FOUND,
+    "Compared with FY2023, net income is up $17.3 billion.": Status.WRONG_PERIOD,
+    "Revenue is up 6.4% since FY2021.": Status.WRONG_PERIOD,
 }
 IDLE = [
     "The top 3 risks, in 24/7 operation, are in Section 5 of Form 10-K, see Note 12 and [1].",
@@ -97,6 +103,7 @@ IDLE = [
     "1. First\n2. Second\n\n## 3.1 Third\n\nText.[^1]\n\n[^1]: note",
     "```\nrevenue = 999.9\n```\nand `888.8` and <b title='777.7'>bold</b> <!-- 666.6 --> at https://x.org/555.5 [a](b/444.4).",
     "---\ncost: 0.123\n---\n\nText.",
+    "It takes 2-3 years to build, and 12-18 months to approve; the horizon is 3–5 years.",
 ]
 
 
@@ -198,6 +205,71 @@ SHAPES: list[tuple[Any, str, str]] = [
 def test_facts_of_any_json_are_found_by_their_path(data: Any, text: str, path: str) -> None:
     figure = only(Grounding({"x": record("X", data)}).check(text))
     assert (figure.status, figure.path) == (Status.FOUND, path)
+
+
+QUOTE = Grounding(
+    {
+        "quote": record(
+            "NWT",
+            {
+                "ticker": "NWT",
+                "name": "Northwind Traders",
+                "currency": "USD",
+                "valuation": {"marketCap": 9_450_000_000, "enterpriseValueRevenue": 2.58},
+                "financials": {
+                    "revenue": 2_220_000_000,
+                    "quarterlyRevenueGrowth": -0.454,
+                    "grossProfit": -3_490_000_000,
+                    "netIncome": -3_120_000_000,
+                },
+            },
+        )
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quarterly revenue fell 45.4%.",
+        "Sales declined by 45.4% on the year.",
+        "Revenue growth stood at -45.40%.",
+        "It made a net loss of -$3.12B despite $2.22B of revenue.",
+        "It made a net loss of $3.12 billion on revenue of $2.22 billion.",
+        "| Metric | Value |\n|---|---|\n| EV/Revenue | 2.58 |\n| Gross profit | (3,490) million |",
+        "Peers have market caps over $9.0 billion.",
+    ],
+)
+def test_key_figures_without_periods_are_found_by_what_they_are_called(text: str) -> None:
+    result = QUOTE.check(text)
+    assert result.checked
+    assert result.faults == []
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("Quarterly revenue rose 45.4%.", Status.WRONG_SIGN),
+        ("Revenue growth was 45.4%.", Status.WRONG_SIGN),
+        ("Revenue fell 45.4% in FY2024.", Status.WRONG_METRIC),
+        ("Net income was $3.12 billion, and cash burn is to be watched.", Status.WRONG_SIGN),
+        (
+            "| Metric | Value | Comment |\n|---|---|---|\n| Net income | $3.12B | A loss, as was feared |",
+            Status.WRONG_SIGN,
+        ),
+        ("Cash burn goes on at -$3.12B a year.", Status.WRONG_METRIC),
+    ],
+)
+def test_key_figures_without_periods_are_held_to_their_sign_and_name(text: str, status: Status) -> None:
+    assert only(QUOTE.check(text)).status is status
+
+
+def test_both_ends_of_a_range_are_read_with_its_unit() -> None:
+    figures = QUOTE.check("A range of $5-10B, of 2–3 billion dollars, of 30 to 40%.").checked
+    assert [(figure.value, figure.unit) for figure in figures] == [
+        (Decimal("5E+9"), "money"), (Decimal("1E+10"), "money"), (Decimal("2E+9"), "money"),
+        (Decimal("3E+9"), "money"), (Decimal("0.30"), "percent"), (Decimal("0.40"), "percent"),
+    ]  # fmt: skip
 
 
 FACTS = [

@@ -102,12 +102,12 @@ def test_detection_grows_with_what_is_found() -> None:
     module = SecurityModule()
     safe, hint, attack, worst = (
         module.detect_injection(text)
-        for text in ("Revenue rose.", "from now on you", ATTACK, f"<|im_start|> {ATTACK} from now on you")
+        for text in ("Revenue rose.", "![](https://a.example/?q=1)", ATTACK, f"<|im_start|> {ATTACK} from now on you")
     )
     assert (safe.is_safe, hint.is_safe, attack.is_safe, worst.is_safe) == (True, True, False, False)
     assert 0 == safe.risk_score < hint.risk_score < attack.risk_score < worst.risk_score < 1
     assert safe.confidence < hint.confidence < attack.confidence < worst.confidence == 1
-    assert worst.flags == ["chat-marker", "override", "persona"]
+    assert worst.flags == ["chat-marker", "injection", "override", "persona"]
     assert safe.recommendations == []
     assert "sanitize()" in " ".join(module.detect_injection("pass\u200bword").recommendations)
 

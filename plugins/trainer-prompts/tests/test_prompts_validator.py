@@ -31,7 +31,7 @@ data:
   f: {source: file, path: x, max_age: soon}
 model: absent/one
 output:
-  formats: [docx]
+  formats: [docxx]
   format: html
 strategy: seqential
 budget: {data: 0, datta: 3}
@@ -56,7 +56,7 @@ EXPECTED = {
     22: ["engine must be one of text, jinja, json, xml"],
     25: ["{C} is not declared"],
 }
-INSTALLED = {13: ["retrieve 'yahooo'"], 18: ["markdown to docx"], 20: ["compose 'seqential'"]}
+INSTALLED = {13: ["retrieve 'yahooo'"], 18: ["markdown to docxx"], 20: ["compose 'seqential'"]}
 
 
 @pytest.fixture

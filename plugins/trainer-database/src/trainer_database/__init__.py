@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import field
 
@@ -40,3 +40,7 @@ class Database:
     @hookimpl
     def retrieve(self, query: Query) -> RetrievalResult:
         return self._retriever.retrieve(query.params)
+
+    def get_schema(self) -> dict[str, Any]:
+        """What may be asked, as JSON Schema."""
+        return self._retriever.get_schema()

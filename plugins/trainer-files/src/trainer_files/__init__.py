@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from trainer import Query, RetrievalResult, hookimpl, plugin
 from trainer_files.retriever import FileRetriever
@@ -23,3 +24,7 @@ class File:
     @hookimpl
     def retrieve(self, query: Query) -> RetrievalResult:
         return FileRetriever(self.root, self.max_bytes).retrieve(query.params)
+
+    def get_schema(self) -> dict[str, Any]:
+        """What may be asked, as JSON Schema."""
+        return FileRetriever(self.root, self.max_bytes).get_schema()

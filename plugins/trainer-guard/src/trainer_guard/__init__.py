@@ -11,7 +11,7 @@ from trainer import Finding, Stage, hookimpl, plugin
 from trainer.errors import WrongSetting
 from trainer_guard.inspection import inspect, too_long
 from trainer_guard.leaks import Held, Leaks, new_canary
-from trainer_guard.limits import RateLimiter
+from trainer_guard.limits import Limits, RateLimiter
 from trainer_guard.module import DetectionResult, SecurityConfig, SecurityModule, ValidationResult
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trainer import Segment
 
 __all__ = [
-    "DetectionResult", "Held", "Leaks", "Patterns", "RateLimiter", "SecurityConfig", "SecurityModule",
+    "DetectionResult", "Held", "Leaks", "Limits", "Patterns", "RateLimiter", "SecurityConfig", "SecurityModule",
     "ValidationResult", "new_canary",
 ]  # fmt: skip
 

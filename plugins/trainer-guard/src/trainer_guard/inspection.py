@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trainer import Finding
 from trainer_guard.hidden import Match, find_hidden
 from trainer_guard.readings import Reading, readings
-from trainer_guard.rules import RULES, TURNED
+from trainer_guard.rules import RULES, TURNED, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,8 +78,9 @@ def _veil(text: str, at: int) -> str:
 
 
 def _matches(reading: Reading, extra: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, Severity, str, int, int]]:
+    known = vocabulary(reading.text)
     for rule in TURNED if reading.how.endswith(("rot13", "reversed")) else RULES:
-        for start, end in rule.find(reading.text):
+        for start, end in rule.find(reading.text, known):
             yield rule.name, rule.severity, rule.message, start, end
     for pattern in extra:
         for match in pattern.finditer(reading.text):

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, validators
 
-from trainer import Finding
+from trainer import Finding, RunInfo, Stage, hookimpl, plugin
 from trainer_guard.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from trainer import Segment
 
 GUARD = "limits"
 PLAIN = (str, int, float, bool, type(None))
@@ -54,7 +56,7 @@ class RateLimiter:
     it would gain by that: then it is the newcomer who waits.
     """
 
-    requests: int = field(validator=validators.ge(1))
+    requests: int = field(default=0, validator=validators.ge(0))
     seconds: float = field(default=60.0, validator=validators.gt(0))
     clock: Callable[[], float] = time.monotonic
     users: int = field(default=100_000, validator=validators.ge(1))
@@ -90,3 +92,26 @@ class RateLimiter:
             return False
         del self._buckets[eldest]
         return True
+
+
+@plugin
+class Limits:
+    """The guard `limits`: each user may start `requests` runs in `seconds`, counted in this process; 0 is no limit.
+
+    Who the user is, the host says (`Pipeline.run(…, user=…)`), and nothing in a request does; those of whom it says
+    nothing are one user together. What is outside of a run (`trainer secure`) is not counted.
+    """
+
+    requests: int = field(default=0, validator=validators.ge(0))
+    seconds: float = field(default=60.0, validator=validators.gt(0))
+    _limiter: RateLimiter = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._limiter = RateLimiter(max(self.requests, 1), self.seconds)
+
+    @hookimpl
+    def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo) -> list[Finding]:  # noqa: ARG002
+        """One finding at the start of a run that comes too early."""
+        counted = self.requests and run.id and stage is Stage.INPUT
+        wait = self._limiter.wait(run.user) if counted else 0
+        return [_finding("rate-limit", f"too many requests; the next may come in {wait:.1f} s", 0)] if wait else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import define, field, frozen, validators
 
 from trainer import Finding, Prompt
+from trainer.guarding import LIMITS as RATES
 from trainer.models import Severity
 from trainer_guard.folding import Folded, fold
 from trainer_guard.hidden import strip_hidden
@@ -48,8 +49,8 @@ class DetectionResult:
     """What speaks for an injection.
 
     `flags` are the categories found. `risk_score` is 0 without any, and grows with each towards 1.
-    `confidence` in the verdict is 1 where the strongest flag is true by construction, and 0.5 where nothing was
-    found: patterns know the known attacks only.
+    `confidence` in the verdict is 1 where a flag is true by construction. Else it grows from 0.5 with the severity of
+    the strongest flag and with its rarity in harmless text. Where nothing was found it is 0.5: not every attack is.
     """
 
     is_safe: bool
@@ -138,8 +139,10 @@ class SecurityModule:
         return BRACE.sub(lambda brace: f"{{{{{brace[1]}}}}}" if brace[1] else "{{", text)
 
     def detect_injection(self, text: str) -> DetectionResult:
-        """What speaks for an injection in `text`, whatever its length."""
-        findings = inspect(text)
+        """What speaks for an injection in `text`, whatever its length, by the patterns and by the classifier."""
+        from trainer_guard.classifier.verdicts import classify
+
+        findings = [*inspect(text), *classify(text, "prompt", rate=RATES[self.config.level])]
         strongest: dict[str, Severity] = {}
         for finding in findings:
             known = strongest.get(finding.category, finding.severity)
@@ -147,7 +150,7 @@ class SecurityModule:
         weights = [WEIGHTS[severity] for severity in strongest.values()]
         return DetectionResult(
             is_safe=not any(map(self._stops, findings)),
-            confidence=max((1.0 if weight == WEIGHTS["high"] else 0.5 + weight / 2 for weight in weights), default=0.5),
+            confidence=max(map(_confidence, findings), default=0.5),
             flags=sorted(strongest),
             risk_score=round(1 - math.prod(1 - weight for weight in weights), 4),
             recommendations=_recommendations(findings),
@@ -160,6 +163,12 @@ class SecurityModule:
 
     def _stops(self, finding: Finding) -> bool:
         return finding.severity in STOPS[self.config.level]
+
+
+def _confidence(finding: Finding) -> float:
+    if finding.deterministic:
+        return 1.0
+    return 0.5 + (0.5 - finding.rate / 2) * WEIGHTS[finding.severity] if finding.rate is not None else 0.5
 
 
 def _line(finding: Finding) -> str:

@@ -27,11 +27,20 @@ class Rule(NamedTuple):
     landmarks: tuple[str, ...]
     pattern: re.Pattern[str]
 
-    def find(self, folded: str) -> Iterator[tuple[int, int]]:
-        """Start and end of each match in folded text, in order, without overlaps."""
-        for start, end in _merged(sorted(at for word in self.landmarks for at in _places(folded, word))):
+    def find(self, folded: str, known: str | None = None) -> Iterator[tuple[int, int]]:
+        """Start and end of each match in folded text, in order, without overlaps.
+
+        `known` is the `vocabulary` of the text: a landmark that is not in it is not looked for.
+        """
+        words = [word for word in self.landmarks if known is None or all(part in known for part in word.split())]
+        for start, end in _merged(sorted(at for word in words for at in _places(folded, word))):
             for match in self.pattern.finditer(folded, start, end):
                 yield match.span()
+
+
+def vocabulary(folded: str) -> str:
+    """What stands between spaces in a text, each once: a fifth of a page, and so five times as fast to search."""
+    return "\n".join(set(folded.split()))
 
 
 def _places(text: str, word: str) -> Iterator[int]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from trainer import Brief, Prompt, hookimpl, plugin
 from trainer.instruction import Instruction, Problem
+from trainer_prompts.background import named
 from trainer_prompts.cache import PromptCache
-from trainer_prompts.engines import problems
+from trainer_prompts.engines import includes
+from trainer_prompts.faults import faults
 from trainer_prompts.layouts import PromptComposer
 from trainer_prompts.manager import PromptManager, PromptTemplate
 from trainer_prompts.validator import PromptValidator, ValidationResult
@@ -34,8 +36,13 @@ class Sequential:
         return PromptComposer(self.context_tokens, self.data_tokens).sequential(brief)
 
     def problems(self, instruction: Instruction, folders: Sequence[Path]) -> list[Problem]:
-        """What is wrong with the body of an instruction; `trainer validate` asks for it."""
-        return problems(instruction, folders)
+        """What is wrong with an instruction's body, background and schema; `trainer validate` asks for it."""
+        return list(faults(instruction, folders, self.context_tokens))
+
+    def background(self, instruction: Instruction, folders: Sequence[Path]) -> list[str]:
+        """The texts of the background and of the included files of an instruction; they tell its batches apart."""
+        contexts = (context.text for context, _ in named(instruction, folders))
+        return [*contexts, *(part.text for part in includes(instruction, folders))]
 
 
 @plugin

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from attrs import evolve, frozen
 
-from trainer.instruction import FENCE, HEADING
+from trainer.contexts import load_contexts
+from trainer.errors import TrainerError
+from trainer.instruction import FENCE, HEADING, Problem
 from trainer.models import Part
 from trainer_prompts.tokens import estimate
 
 if TYPE_CHECKING:
-    from trainer import Context
+    from trainer import Context, Instruction
+
+UNDERLINE = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
+# What no paragraph begins with: space, a quote, an item of a list, a row of a table, a tag, a line across the page.
+BREAK = r"(?:-[ \t]*){3,}$|(?:_[ \t]*){3,}$|(?:\*[ \t]*){3,}$"
+OTHER = re.compile(rf"[ \t>|<]|[-+*](?=[ \t]|$)|\d{{1,9}}[.)](?=[ \t]|$)|{BREAK}")
+
+SAME = "the same text as"
 
 
 @frozen
@@ -37,7 +48,7 @@ def merge(contexts: Sequence[Context], tokens: int | None = None) -> Background:
     left = tokens
     for context in contexts:
         text = context.text.strip()
-        note = f"the same text as {first[text]}" if text in first else ""
+        note = f"{SAME} {first[text]}" if text in first else ""
         if not note:
             first[text] = context.name
             kept = text if left is None or estimate(text) <= left else _begin(text, left)
@@ -50,9 +61,38 @@ def merge(contexts: Sequence[Context], tokens: int | None = None) -> Background:
             elif left is not None:
                 left -= estimate(text)
             shown.append(evolve(context, text=kept))
-        taken = 0 if note.startswith("the same") else estimate(tagged(shown[-1]))
+        taken = 0 if note.startswith(SAME) else estimate(tagged(shown[-1]))
         parts.append(Part("background", context.name, context.text, taken, context.path, note))
     return Background(tuple(shown), tuple(parts))
+
+
+def named(instruction: Instruction, folders: Sequence[Path]) -> Iterator[tuple[Context, int]]:
+    """The background that an instruction names and that can be read, each file once, with the line that names it."""
+    own = instruction.contexts
+    lines = [(name, instruction.line("contexts", place)) for place, name in enumerate(own or ())]
+    found: set[str] = set()
+    for name, line in instruction.references.items() if own is None else lines:
+        for folder in folders:
+            with suppress(TrainerError):
+                (context,) = load_contexts(folder, [name])
+                if context.name not in found:
+                    yield context, line
+                found.add(context.name)
+
+
+def shortened(instruction: Instruction, folders: Sequence[Path], tokens: int | None = None) -> Iterator[Problem]:
+    """What of an instruction's background would not be shown, and why; `tokens` is the limit if it has none itself."""
+    found = {context.name: (context, line) for context, line in named(instruction, folders)}
+    limit = tokens if instruction.context_tokens is None else instruction.context_tokens
+    for part in merge([context for context, _ in found.values()], limit).parts:
+        if part.note:
+            message = f"the context {part.name}: {part.note}"
+            yield Problem(found[part.name][1], message, remedy_for(part.note), False)
+
+
+def remedy_for(note: str) -> str:
+    """What to do about a part of which a note says that not all of it is shown."""
+    return "Take one of the two out." if note.startswith(SAME) else "Raise its budget, or ask for less."
 
 
 def _begin(text: str, tokens: int) -> str:
@@ -69,8 +109,7 @@ def _begin(text: str, tokens: int) -> str:
 def tagged(context: Context) -> str:
     """A context between two tags; its own headings start at the second level, below the report's."""
     text = context.text.strip()
-    tops = [len(heading[1]) for line, code in _lines(text) if not code and (heading := HEADING.match(line))]
-    text = demote(text, 1) if tops and min(tops) == 1 else text
+    text = demote(text, 1) if any(level == 1 for level, _ in _headed(text)) else text
     return f"<background name={quoteattr(context.name)}>\n{text}\n</background>"
 
 
@@ -94,11 +133,32 @@ def outline(contexts: Sequence[Context]) -> Iterator[str]:
 
 
 def demote(text: str, levels: int) -> str:
-    """`text` with its `#` headings that many levels lower, at most the sixth; code is left alone."""
-    return "\n".join(
-        _heading(len(heading[1]) + levels, heading[2]) if not code and (heading := HEADING.match(line)) else line
-        for line, code in _lines(text)
-    )
+    """`text` with its headings that many levels lower, at most the sixth, all written with `#`; code is left alone."""
+    return "\n".join(_heading(level + levels, line) if level else line for level, line in _headed(text))
+
+
+def _headed(text: str) -> Iterator[tuple[int, str]]:
+    """Each line with the level of heading that it is (0: none); of a heading only its words.
+
+    Underlined are a paragraph's lines, as in CommonMark; one that begins with a space, as in lists, is left alone.
+    """
+    paragraph: list[str] = []
+    started, fresh = False, True  # whether a line was read, and whether a paragraph may begin here
+    for line, code in _lines(text):
+        if paragraph and not code and (mark := UNDERLINE.match(line)):
+            yield (1 if mark[1][0] == "=" else 2), " ".join(one.strip() for one in paragraph)
+            paragraph, fresh = [], True
+        elif not code and line.strip() and (paragraph or (fresh and not OTHER.match(line))) and not HEADING.match(line):
+            paragraph.append(line)
+        else:
+            yield from ((0, one) for one in paragraph)
+            heading = None if code else HEADING.match(line)
+            yield (len(heading[1]), heading[2]) if heading else (0, line)
+            # What stands between two --- at the beginning is about the file, and no heading.
+            fresh = bool(code or heading or not line.strip() or (started and re.match(BREAK, line)))
+            paragraph = []
+        started = True
+    yield from ((0, one) for one in paragraph)
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from trainer.models import Part
 from trainer_prompts.tables import Shown, show
@@ -45,6 +45,17 @@ def fence(records: Mapping[str, StoredData], tokens: int | None = None) -> Block
         for name, record in records.items()
     )
     return Blocks(word, texts, tuple(parts))
+
+
+def seen(record: StoredData) -> StoredData:
+    """The record without the keys of its data that its source lists under `unseen` in its metadata.
+
+    They hold what a document keeps from its readers; guards look at it, and it is no one's data.
+    """
+    names = record.metadata.get("unseen")
+    if not names or not isinstance(record.data, Mapping):
+        return record
+    return evolve(record, data={key: value for key, value in record.data.items() if key not in names})
 
 
 def _within(records: Mapping[str, StoredData], tokens: int | None) -> dict[str, Shown]:

@@ -48,17 +48,26 @@ def fill(instruction: Instruction, params: Mapping[str, str], folders: Sequence[
 
 def problems(instruction: Instruction, folders: Sequence[Path] = ()) -> list[Problem]:
     """Everything that is wrong with the body of an instruction, found without filling it."""
+    if instruction.engine == "text" or not instruction.body.text.strip():
+        return []
     if instruction.engine == "jinja":
         from trainer_prompts.jinja import Template
 
         return Template(instruction, folders, strict=False).problems
-    if instruction.engine == "text" or not instruction.body.text.strip():
-        return []
     try:
         _structure(instruction)
     except InstructionError as error:
         return [Problem(getattr(error, "line", 0), error.problem, error.remedy)]
     return []
+
+
+def includes(instruction: Instruction, folders: Sequence[Path] = ()) -> tuple[Part, ...]:
+    """The files that the body of an instruction includes, as far as they can be read."""
+    if instruction.engine != "jinja":
+        return ()
+    from trainer_prompts.jinja import Template
+
+    return Template(instruction, folders, strict=False).includes
 
 
 def _structure(instruction: Instruction) -> Structure:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes, pass_context
+from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context as Values, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from trainer.contexts import find_context
@@ -22,14 +21,15 @@ from trainer.errors import InstructionError, PathRefused
 from trainer.instruction import Problem, Template as Text
 from trainer.models import Part
 from trainer.paths import confine
+from trainer_prompts.sandbox import FILTERS, LONGEST, TESTS, Sandbox
 
 if TYPE_CHECKING:
     from trainer import Instruction
 
-LONGEST = 1_000_000  # characters of a text, and of what is rendered
-STEPS = 10_000  # of all loops together
-LARGEST = 10**18
 INCLUDES = 200  # files rendered, each as often as it is included
+DEEPEST = 60  # levels of a file's tree
+MOST = 10_000  # nodes of all files together: Python takes a second to compile them
+BROKEN = 20  # lines that are not Jinja, of which a file is read without
 
 STATEMENTS = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.Include)
 EXPRESSIONS = (
@@ -37,16 +37,14 @@ EXPRESSIONS = (
     nodes.Getitem, nodes.Slice, nodes.Getattr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Neg,
     nodes.Pos, nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Concat,
 )  # fmt: skip
-FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length", "list", "lower",
-    "max", "min", "round", "sort", "sum", "title", "trim", "unique", "upper",
-)  # fmt: skip
-TESTS = (
-    "boolean", "defined", "divisibleby", "eq", "equalto", "even", "float", "ge", "gt", "in", "integer", "le", "lt",
-    "ne", "none", "number", "odd", "string", "undefined",
+# How many arguments a filter may have that would take more: those would look into what a value holds.
+ARGUMENTS = {"join": 1, "max": 1, "min": 1, "sort": 2, "sum": 0, "unique": 1}
+NAMED = {"attribute", "start"}
+# What a template may make Jinja, Python's compiler or the template itself raise.
+FAILURES = (
+    TemplateError, SyntaxError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError,
 )  # fmt: skip
 ALLOWED = "if, for, set, include, raw, and the filters " + ", ".join(FILTERS)
-SCALARS = (str, int, float, type(None))
 
 
 @frozen
@@ -70,6 +68,8 @@ class Template:
     folders: Sequence[Path] = ()
     strict: bool = True
     problems: list[Problem] = field(factory=list, init=False)
+    _nodes: int = field(default=0, init=False)
+    _broken: bool = field(default=False, init=False)  # whether a line was left out that is not Jinja
     _files: dict[str, File] = field(factory=dict, init=False)  # by the name they are included by; "" is the body
 
     def __attrs_post_init__(self) -> None:
@@ -78,6 +78,8 @@ class Template:
             self._check_size()
         self._check_names()
         fatal = [problem for problem in self.problems if problem.fatal]
+        if not fatal and not self.strict:
+            self._check_code()
         if self.strict and fatal:
             told = "; ".join(f"{one.message} (line {one.line})" if one.line else one.message for one in fatal)
             raise InstructionError(f"{self.instruction.path.name}: {told}", fatal[0].remedy)
@@ -92,15 +94,14 @@ class Template:
 
     def render(self, values: Mapping[str, Any]) -> str:
         """The text with `values` filled in. Raises `InstructionError` with the line of what fails."""
-        sandbox = Sandbox({name: file.text for name, file in self._files.items()})
         chunks, size = [], 0
         try:
-            for chunk in sandbox.get_template("").generate(dict(values)):
+            for chunk in self._sandbox().get_template("").generate(dict(values)):
                 size += len(chunk)
                 if size > LONGEST:
                     raise SecurityError(f"it grows beyond {LONGEST:,} characters")
                 chunks.append(chunk)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        except FAILURES as error:
             raise InstructionError(
                 f"{self.instruction.path.name}: the template fails{self._place(error)}: {error}",
                 "`trainer validate` the instruction; values have the type that input: declares.",
@@ -117,17 +118,18 @@ class Template:
 
     def _read(self, name: str, path: Path, text: str) -> None:
         """Parse a file and those it includes."""
-        try:
-            tree = CHECKER.parse(text)
-        except RecursionError:
-            self._blame(name, 1, "this is nested too deeply", "Write it flatter.")
+        tree = self._parsed(name, text)
+        self._nodes += sum(1 for _ in _nodes(tree))
+        if self._nodes > MOST:
+            message = f"with this file the template has more than {MOST:,} values, texts and tags"
+            self._blame(name, 1, message, "Write it shorter, or as plain text.")
             tree = nodes.Template([], lineno=1)
-        except TemplateSyntaxError as error:
-            self._blame(name, error.lineno, f"this is not Jinja: {error.message}", "Mend that line.")
+        if deep := next((node for node, depth in _nodes(tree) if depth > DEEPEST), None):
+            self._blame(name, deep.lineno, "this is nested too deeply", "Write it flatter.")
             tree = nodes.Template([], lineno=1)
         found: list[tuple[str, int]] = []
         self._files[name] = File(path, text, tree)
-        for node in _nodes(tree):
+        for node, _ in _nodes(tree):
             if not isinstance(node, nodes.Include):
                 if fault := _fault(node):
                     self._blame(name, node.lineno, f"{fault} is not allowed in a prompt", f"Allowed are {ALLOWED}.")
@@ -141,7 +143,31 @@ class Template:
             if wanted not in self._files:
                 self._include(name, wanted, line)
 
+    def _parsed(self, name: str, text: str) -> nodes.Template:
+        """The tree of a text without the lines that are not Jinja, each of which is told."""
+        if len(text) > LONGEST:
+            self._blame(name, 1, f"this has more than {LONGEST:,} characters", "Write it shorter.")
+            return nodes.Template([], lineno=1)
+        lines = text.split("\n")
+        for _ in range(BROKEN):
+            try:
+                return CHECKER.parse("\n".join(lines))
+            except RecursionError:
+                self._blame(name, 1, "this is nested too deeply", "Write it flatter.")
+                break
+            except (TemplateSyntaxError, ValueError) as error:
+                line, message = getattr(error, "lineno", 1), getattr(error, "message", error)
+            self._blame(name, line, f"this is not Jinja: {message}", "Mend that line.")
+            self._broken = True
+            if not lines[line - 1]:
+                break
+            lines[line - 1] = ""
+        return nodes.Template([], lineno=1)
+
     def _include(self, name: str, wanted: str, line: int) -> None:
+        if len(self._files) > INCLUDES:
+            self._blame(name, line, f"more than {INCLUDES:,} files are included", "Put some of them into one.")
+            return
         try:
             path = self._find(wanted)
             text = path.read_text(encoding="utf-8-sig")
@@ -191,6 +217,18 @@ class Template:
             message = f"{count('') - 1:,} includes, one in another, are too many"
             self._blame("", 1, message, f"At most {INCLUDES:,} are rendered.")
 
+    def _check_code(self) -> None:
+        """What Python does not compile, such as more than twenty loops in one another."""
+        sandbox = self._sandbox()
+        for name in self._files:
+            try:
+                sandbox.get_template(name)
+            except FAILURES as error:
+                self._blame(name, 1, f"the template cannot be used: {error}", "Write it shorter and flatter.")
+
+    def _sandbox(self) -> Sandbox:
+        return Sandbox({name: file.text for name, file in self._files.items()})
+
     def _check_names(self) -> None:
         """Every name that is used has to be an input, or be set somewhere."""
         wanted = dict(self.instruction.variables)
@@ -202,7 +240,7 @@ class Template:
             if node.name not in wanted and node.name not in given and node.name not in told:
                 told.add(node.name)
                 self._blame(name, node.lineno, f"{node.name} is not declared", "Add it under input:.")
-        for unused in set(self.instruction.input) - used - self._front():
+        for unused in set(self.instruction.input) - used - self._front() if not self._broken else ():
             line = self.instruction.line("input", unused)
             self.problems.append(Problem(line, f"input {unused} is never used", "Use it, or take it out.", False))
 
@@ -220,49 +258,23 @@ class Template:
             self.problems.append(Problem(line + self.instruction.body.first_line - 1, message, remedy))
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's own sandbox, in which nothing grows beyond a bound."""
-
-    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        super().__init__(
-            loader=DictLoader(files), undefined=StrictUndefined, finalize=_scalar, trim_blocks=True, lstrip_blocks=True
-        )
-        self.steps = 0
-        self.globals.clear()
-        own = {"join": _join, "counted": _counted, "kept": _kept}
-        self.filters = {name: self.filters[name] for name in FILTERS} | own
-        self.tests = {name: self.tests[name] for name in TESTS}
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        for loop in list(tree.find_all(nodes.For)):
-            loop.iter = _through("counted", loop.iter)
-        for assignment in list(tree.find_all(nodes.Assign)):
-            assignment.node = _through("kept", assignment.node)
-        return tree
-
-    def call_binop(self, context: Values, operator: str, left: Any, right: Any) -> Any:
-        if any(isinstance(one, Undefined) for one in (left, right)):
-            return super().call_binop(context, operator, left, right)
-        texts = isinstance(left, str) and isinstance(right, str) and operator == "+"
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        if not texts and not numbers:
-            raise SecurityError(f"{operator} is for numbers, and ~ joins texts")
-        return _bounded(super().call_binop(context, operator, left, right))
-
-
-def _nodes(tree: nodes.Node) -> Iterator[nodes.Node]:
-    yield tree
-    for child in tree.iter_child_nodes():
-        yield from _nodes(child)
+def _nodes(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int]]:
+    """Each node with its depth, in the order of the text."""
+    ahead = [(tree, 0)]
+    while ahead:
+        node, depth = ahead.pop()
+        yield node, depth
+        ahead += [(child, depth + 1) for child in reversed(list(node.iter_child_nodes()))]
 
 
 def _fault(node: nodes.Node) -> str:
     """What is not allowed about a node, or nothing."""
-    if isinstance(node, nodes.Filter) and (node.node is None or node.name not in FILTERS):
-        return f"the filter {node.name}"
+    if isinstance(node, nodes.Filter):
+        if node.node is None or node.name not in FILTERS:
+            return f"the filter {node.name}"
+        named = NAMED.intersection(keyword.key for keyword in node.kwargs)
+        if named or node.dyn_args or node.dyn_kwargs or len(node.args) > ARGUMENTS.get(node.name, len(node.args)):
+            return f"what is given to the filter {node.name}"
     if isinstance(node, nodes.Test) and node.name not in TESTS:
         return f"the test {node.name}"
     if isinstance(node, nodes.Getattr) and not (isinstance(node.node, nodes.Name) and node.node.name == "loop"):
@@ -270,55 +282,6 @@ def _fault(node: nodes.Node) -> str:
     if isinstance(node, nodes.For) and node.recursive:
         return "recursive"
     return "" if isinstance(node, (*STATEMENTS, *EXPRESSIONS)) else f"'{type(node).__name__.lower()}'"
-
-
-def _through(name: str, node: nodes.Node) -> nodes.Filter:
-    return nodes.Filter(cast(nodes.Expr, node), name, [], [], None, None, lineno=node.lineno)
-
-
-def _scalar(value: Any) -> Any:
-    """What is put out: one value, not a list or anything of Jinja's own."""
-    if isinstance(value, Undefined):
-        return str(value)  # raises
-    if isinstance(value, SCALARS) or type(value).__name__ == "date":
-        return "" if value is None else value
-    raise SecurityError(f"a {type(value).__name__} cannot be put out; a list can with | join(', ')")
-
-
-def _bounded(value: Any) -> Any:
-    if isinstance(value, int) and abs(value) > LARGEST:
-        raise SecurityError("a number grows too large")
-    if isinstance(value, str) and len(value) > LONGEST:
-        raise SecurityError(f"a text grows beyond {LONGEST:,} characters")
-    return value
-
-
-def _kept(value: Any) -> Any:
-    """What `set` may keep: one value or a list of them, so that none is nested in another again and again."""
-    if isinstance(value, Undefined):
-        return str(value)  # raises
-    if isinstance(value, list | tuple):
-        if len(value) > STEPS:
-            raise SecurityError(f"a list grows beyond {STEPS:,} items")
-        return [_bounded(_scalar(item)) for item in value]
-    return _bounded(_scalar(value)) if value is not None else None
-
-
-@pass_context
-def _counted(context: Values, items: Any) -> Iterator[Any]:
-    sandbox = cast(Sandbox, context.environment)
-    for item in items:
-        sandbox.steps += 1
-        if sandbox.steps > STEPS:
-            raise SecurityError(f"its loops take more than {STEPS:,} steps")
-        yield item
-
-
-def _join(items: Any, between: str = "") -> str:
-    texts = [str(_scalar(item)) for item in items]
-    if sum(map(len, texts)) + len(between) * len(texts) > LONGEST:
-        raise SecurityError(f"a text grows beyond {LONGEST:,} characters")
-    return str(between).join(texts)
 
 
 CHECKER = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from trainer.errors import InstructionError
 from trainer.models import Message, Part, Prompt
 from trainer_prompts.background import Background, merge, outline, tagged
-from trainer_prompts.blocks import Blocks, fence
+from trainer_prompts.blocks import Blocks, fence, seen
 from trainer_prompts.engines import Task, fill
 from trainer_prompts.tokens import estimate
 
@@ -74,6 +74,7 @@ class PromptComposer:
 
     def _made(self, brief: Brief) -> _Made:
         own = brief.instruction
+        brief = evolve(brief, records={name: seen(record) for name, record in brief.records.items()})
         background = merge(brief.contexts, own.context_tokens or self.context_tokens)
         blocks = fence(brief.records, own.data_tokens or self.data_tokens)
         return _Made(brief, background, blocks, fill(own, brief.params, brief.folders))

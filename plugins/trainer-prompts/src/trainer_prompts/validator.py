@@ -11,7 +11,8 @@ from attrs import frozen
 from trainer.instruction import Instruction, Problem
 from trainer.models import Prompt
 from trainer.validation import check
-from trainer_prompts.engines import problems
+from trainer_prompts.background import remedy_for
+from trainer_prompts.faults import faults
 from trainer_prompts.tokens import estimate
 
 if TYPE_CHECKING:
@@ -57,13 +58,12 @@ class PromptValidator:
         return ValidationResult(tuple(sorted(unique, key=lambda one: (not one.fatal, one.line))))
 
     def _template(self, template: PromptTemplate) -> Iterator[Problem]:
-        instruction, faults = Instruction.examine(template.content, template.path)
-        yield from faults
+        instruction, found = Instruction.examine(template.content, template.path)
+        yield from found
         folders = () if self.context_dir is None else (self.context_dir,)
         for folder in folders:
             yield from check(instruction, folder)
-        if instruction.body.text.strip():
-            yield from problems(instruction, folders)
+        yield from faults(instruction, folders)
 
     def _prompt(self, prompt: Prompt) -> Iterator[Problem]:
         roles = [message.role for message in prompt.messages]
@@ -85,7 +85,7 @@ class PromptValidator:
             message = f"the prompt has about {tokens:,} tokens, and {self.max_tokens:,} are allowed"
             yield Problem(0, message, "Give the instruction a budget: {context: …, data: …}.")
         yield from (
-            Problem(0, f"{part.kind} {part.name}: {part.note}", "Raise its budget, or ask for less.", False)
+            Problem(0, f"{part.kind} {part.name}: {part.note}", remedy_for(part.note), False)
             for part in prompt.parts
             if part.note
         )

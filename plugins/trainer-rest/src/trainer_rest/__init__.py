@@ -52,3 +52,7 @@ class Rest:
     @hookimpl
     def retrieve(self, query: Query) -> RetrievalResult:
         return self._retriever.retrieve(query.params)
+
+    def get_schema(self) -> dict[str, Any]:
+        """What may be asked, as JSON Schema."""
+        return self._retriever.get_schema()

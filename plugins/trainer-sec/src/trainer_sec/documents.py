@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple, cast
 
 from lxml import etree
 
@@ -14,7 +15,9 @@ INLINE = frozenset({
 })  # fmt: skip
 # What a browser does not show, and the header in which inline XBRL keeps facts that no one is to see.
 UNSEEN = frozenset({"head", "script", "style", "ix:header"})
-HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+CODE = frozenset({"script", "style", "title"})  # of a page's head: not for readers, nor hidden from them
+WORDS = 4  # of a hidden XBRL element that make it more than a value
+HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])", re.IGNORECASE)
 MARKUP = re.compile(rb"<(?:html|body|div|p|font)\b", re.IGNORECASE)
 DOCUMENT = re.compile(rb"<DOCUMENT>.*?<TEXT>(.*?)(?:</TEXT>|\Z)", re.DOTALL)
 # Pages, tables, their captions and columns in plain-text filings (EDGAR Filer Manual, volume II, 5.2.1).
@@ -23,17 +26,31 @@ SIGN = re.compile(r"(?:[A-Z]{0,3}[$€£¥]\s?)?\(?")
 CLOSING = re.compile(r"[)%]+")
 
 
-def to_text(raw: bytes) -> str:
-    """The text of a document: HTML, plain text, or the first document of a full submission.
+class Page(NamedTuple):
+    """What a reader sees of a document, and what it holds besides: comments, and elements that are not displayed."""
+
+    text: str
+    hidden: list[str]
+
+
+def read(raw: bytes) -> Page:
+    """A document: HTML, plain text, or the first document of a full submission.
 
     The cells of a row are set apart by ` | `; empty ones are left out, and a currency sign, parenthesis or percent
-    sign in a cell of its own is put to its number. Raises `RetrievalError` for HTML nested too deeply to be read.
+    sign in a cell of its own is put to its number. What is hidden stands there once, in the marks that hide it; of
+    XBRL's own elements only what has words. Raises `RetrievalError` for HTML nested too deeply to be read.
     """
     if match := DOCUMENT.search(raw):
         raw = match[1]
-    text = _Page(_decoded(raw)).text if MARKUP.search(raw[:20_000]) else MARKS.sub("", _decoded(raw))
+    page = _Page(_decoded(raw)) if MARKUP.search(raw[:20_000]) else None
+    text = page.text if page else MARKS.sub("", _decoded(raw))
     lines = "\n".join(line.rstrip() for line in text.splitlines())
-    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
+    return Page(re.sub(r"\n{3,}", "\n\n", lines).strip("\n"), list(page.hidden) if page else [])
+
+
+def to_text(raw: bytes) -> str:
+    """The text of a document, as `read` has it."""
+    return read(raw).text
 
 
 def _decoded(raw: bytes) -> str:
@@ -47,10 +64,11 @@ class _Page:
     """HTML as lines. `rows` has the cells so far of the row that is being read, for each open table."""
 
     def __init__(self, html: str) -> None:
+        self.hidden: dict[str, None] = {}
         self.lines: list[str] = []
         self.inline: list[str] = []
         self.rows: list[list[str]] = []
-        parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+        parser = etree.HTMLParser(encoding="utf-8", remove_pis=True, huge_tree=True)
         root = etree.fromstring(html.encode("utf-8", "replace"), parser)
         if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
             raise RetrievalError("the document is nested too deeply to be read", "Read it in a browser.")
@@ -64,10 +82,14 @@ class _Page:
 
     def _walk(self, root: etree._Element) -> None:
         unseen = None
-        events = etree.iterwalk(root, events=("start", "end"))
+        events = etree.iterwalk(root.getroottree(), events=("start", "end", "comment"))
         for event, node in events:
-            if event == "start" and (node.tag in UNSEEN or HIDDEN.search(node.get("style", ""))):
+            if event == "comment":
+                self._hide("<!--", node.text, "-->")
+                self.inline.append(node.tail or "")
+            elif event == "start" and self._is_unseen(node):
                 unseen = node
+                self._veiled(node)
                 events.skip_subtree()
             elif event == "start":
                 self._start(node.tag)
@@ -76,6 +98,25 @@ class _Page:
                 if node is not unseen:
                     self._end(node.tag)
                 self.inline.append(node.tail or "")
+
+    @staticmethod
+    def _is_unseen(node: etree._Element) -> bool:
+        return node.tag in UNSEEN or node.get("hidden") is not None or bool(HIDDEN.search(node.get("style", "")))
+
+    def _veiled(self, node: etree._Element) -> None:
+        """Keep the words of an element that is not displayed, and the comments in it."""
+        for one in node.iter(etree.Comment):
+            self._hide("<!--", one.text, "-->")
+        texts = []
+        for text in cast("list[Any]", node.xpath("descendant::text()")):
+            tag = text.getparent().getparent().tag if text.is_tail else text.getparent().tag
+            if tag not in CODE and (":" not in tag or len(text.split()) >= WORDS):
+                texts.append(str(text))
+        self._hide('<div style="display:none">', " ".join(texts), "</div>")
+
+    def _hide(self, begin: str, text: str | None, end: str) -> None:
+        if told := " ".join((text or "").split()):
+            self.hidden[f"{begin}{told}{end}"] = None
 
     def _start(self, tag: str) -> None:
         if tag == "table":

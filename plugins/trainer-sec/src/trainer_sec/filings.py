@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
-
 from trainer.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from lxml import etree
 
     from trainer_sec.parameters import Ask
 
@@ -60,6 +60,8 @@ def may_hold(page: Mapping[str, Any], ask: Ask) -> bool:
 
 def feed_rows(feed: bytes, url: str) -> list[dict[str, Any]]:
     """The rows of the Atom feed at `url`: one for each filing and each party to it, in its role."""
+    from lxml import etree
+
     try:
         root = etree.fromstring(feed, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:

@@ -12,7 +12,7 @@ from trainer.lineage import keep
 from trainer_sec import edgar, parameters
 from trainer_sec.edgar import Company, Edgar
 from trainer_sec.parameters import Ask
-from trainer_sec.views import VIEWS
+from trainer_sec.views import UNSEEN, VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +91,9 @@ class SECFilingsRetriever:
             raw_hash=pages[0].sha256,
             retrieved_at=min(page.fetched_at for page in pages),
             cached=all(page.cached for page in pages),
-            metadata={"schema": f"sec.{ask.view}/1"} | ({"pages": _noted(pages)} if len(pages) > 1 else {}),
+            metadata={"schema": f"sec.{ask.view}/1"}
+            | ({"pages": _noted(pages)} if len(pages) > 1 else {})
+            | ({"unseen": [UNSEEN]} if UNSEEN in data else {}),
         )
         if store and self.data_store is not None:
             keep(self.data_store, Query("sec", dict(query)), result)

@@ -12,7 +12,6 @@ from trainer.errors import NotFound, RetrievalError
 from trainer.http import Response
 from trainer.pace import progress
 from trainer_sec import filings
-from trainer_sec.documents import to_text
 from trainer_sec.edgar import Company, Edgar, step
 from trainer_sec.facts import Report, fact_rows
 from trainer_sec.items import find_items
@@ -22,6 +21,7 @@ from trainer_sec.parameters import Ask
 Answer = tuple[dict[str, Any], Sequence[Response]]
 View = Callable[[Edgar, Ask, Company], Answer]
 FIRST_DAY = "2001-01-01"  # of the full-text search
+UNSEEN = "hidden"  # what a document holds that its readers do not see: for guards, not for prompts
 MOST_HITS = 10_000  # it counts and shows no more
 
 
@@ -106,9 +106,13 @@ def filing(edgar: Edgar, ask: Ask, company: Company) -> Answer:
     if ask.document:
         chosen["url"] = filings.address(edgar.folder(company.cik), chosen["accession"], step(ask.document))
     page = edgar.get(chosen["url"])
-    before, items = find_items(to_text(page.body), chosen["form"])
+    from trainer_sec.documents import read
+
+    document = read(page.body)
+    before, items = find_items(document.text, chosen["form"])
     head = {name: chosen[name] for name in ("form", "accession", "filed", "period")}
     data = {**_named(pages[0].json(), company), **head, "url": page.url}
+    data |= {UNSEEN: document.hidden} if document.hidden else {}
     if ask.item:
         return {**data, "items": _chosen(items, ask.item, f"{company.name}'s {chosen['form']}")}, [page, *pages]
     return {**data, "text": before, "items": items}, [page, *pages]

@@ -47,3 +47,7 @@ class Yahoo:
     @hookimpl
     def retrieve(self, query: Query) -> RetrievalResult:
         return self._retriever.retrieve(query.params)
+
+    def get_schema(self) -> dict[str, Any]:
+        """What may be asked, as JSON Schema."""
+        return self._retriever.get_schema()

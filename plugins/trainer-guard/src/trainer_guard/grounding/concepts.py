@@ -80,12 +80,12 @@ price: share price; stock price; current price; regular market price; closing pr
   last price; trades at; traded at; trading at
 high: day high; regular market day high; intraday high
 low: day low; regular market day low; intraday low
-market_cap: market capitalization; market capitalisation; market value
+market_cap: market caps; market capitalization; market capitalisation; market value
 enterprise_value: ev
 trailing_pe: p/e; p/e ratio; price to earnings; pe ratio; price earnings ratio; trailing p/e
 forward_pe: forward p/e; forward price to earnings
-enterprise_to_ebitda: ev/ebitda; enterprise value to ebitda
-enterprise_to_revenue: ev/sales; ev/revenue; enterprise value to revenue
+enterprise_to_ebitda: ev/ebitda; ev to ebitda; enterprise value to ebitda; enterprise value ebitda
+enterprise_to_revenue: ev/sales; ev/revenue; ev to sales; enterprise value to revenue; enterprise value revenue
 price_to_book: p/b; price book
 price_to_sales: p/s; price to sales trailing 12 months; price sales
 fifty_two_week_high: 52 week high; 52 weeks high

@@ -9,7 +9,8 @@ from attrs import evolve, frozen
 
 from trainer_guard.grounding.numerals import CODES, CURRENCY, SCALE_WORDS, SCALES, Numeral, currency_of, moved
 from trainer_guard.grounding.periods import Label
-from trainer_guard.grounding.reading import AVERAGE, BOUND_WORDS, SINCE, TOTAL, Mark, MarkKind, Reading
+from trainer_guard.grounding.reading import AVERAGE, BOUND_WORDS, TOTAL, Mark, MarkKind, Reading
+from trainer_guard.grounding.words import wordset
 
 WAYS = {"up": 1, "down": -1}
 CLOSE = 14  # characters between a figure and a word that belongs to it
@@ -19,6 +20,11 @@ STRONG = re.compile(
     r"(?:end of\s+|year(?:\s+ended|\s+ending|\s+to)?\s+|quarter(?:\s+ended)?\s+|\w+ months (?:to|ended)\s+|whole of\s+|"
     r"full year\s+|fiscal\s+)*|\s*\(?"
 )
+# What is set before a period that something is measured from.
+FROM = wordset("from than against since versus vs vs.")
+FROM_TWO = (["compared", "with"], ["compared", "to"], ["relative", "to"])
+PADDING = wordset("in the fiscal")
+OWNED = re.compile(r"\s*:\s*")
 Labels = frozenset[Label]
 
 
@@ -27,7 +33,8 @@ class Context:
     """What a figure is said to be of. Empty sets say nothing.
 
     `metrics`, `periods` and `companies` are what it must be of; `named` are all metrics, and `all_periods` all periods,
-    that stand in the same sentence or table. `direction` is 1 for words as "rose", -1 for "fell".
+    that stand in the same sentence or table. `gain` are those that are called a loss, and so cannot be above zero
+    without a sign. `direction` is 1 for words as "rose", -1 for "fell".
     """
 
     metrics: frozenset[str] = frozenset()
@@ -40,7 +47,7 @@ class Context:
     changed: bool = False
     rate: bool = False
     loss: bool = False
-    gain: bool = False
+    gain: frozenset[str] = frozenset()
     total: bool = False
     average: bool = False
     since: bool = False
@@ -102,7 +109,9 @@ def in_prose(text: str, reading: Reading, place: int, carried: Context) -> Conte
     metrics = union(metric_marks) | union(only(front.near, "metric"))
     companies = union(back.of("company")[:1]) | union(only(front.near, "company")[:1])
     named = union(only(window, "metric")) | union(only(window, "base"))
-    here = tuple(item.value.labels for item in only(window, "period"))
+    since = _since(text, mark, back, front)
+    every = (item for item in only(window, "period") if since or not _measured_from(text, item))
+    here = tuple(item.value.labels for item in every)
     sure = bool(metrics)
     if not named:
         metrics = named = carried.named
@@ -118,11 +127,13 @@ def in_prose(text: str, reading: Reading, place: int, carried: Context) -> Conte
         direction=direction,
         changed=changed,
         rate=_rate(text, mark, window),
-        loss="loss" in losing or any(item.kind == "loss" for item in window),
-        gain="loss" in losing and not re.search("income|profit|earnings", losing),
+        loss="loss" in losing or _losing(text, mark, back, front),
+        gain=metric_marks[0].value
+        if "loss" in losing and not re.search("income|profit|earnings", losing)
+        else frozenset(),
         total=not TOTAL.isdisjoint(reading.loose),
         average=not AVERAGE.isdisjoint(reading.loose),
-        since=not SINCE.isdisjoint(reading.loose),
+        since=since,
         about=_about(text, mark, back),
         bound=_bound(text, mark.start),
         by=changed and text[max(0, mark.start - 4) : mark.start].lower().endswith("by "),
@@ -130,6 +141,16 @@ def in_prose(text: str, reading: Reading, place: int, carried: Context) -> Conte
         loose=reading.loose,
         sure=sure,
     )
+
+
+def _losing(text: str, mark: Mark, back: Side, front: Side) -> bool:
+    """Whether it is said before a figure, or right behind it, that it is less than nothing."""
+    behind = any(_right_behind(text, mark, item) for item in only(front.near, "loss"))
+    return behind or any(item.kind == "loss" for item in back.all)
+
+
+def _right_behind(text: str, mark: Mark, other: Mark) -> bool:
+    return other.start - mark.end < 2 * CLOSE and "," not in text[mark.end : other.start]
 
 
 def _about(text: str, mark: Mark, back: Side) -> bool:
@@ -164,18 +185,38 @@ def _direction(mark: Mark, back: Side, front: Side) -> tuple[int, bool]:
 
 def _periods(text: str, mark: Mark, back: Side, front: Side) -> tuple[Labels, ...]:
     """The periods that a figure must be of: those that follow closely, or those before it."""
-    following = only(front.near, "period")
+    following = [item for item in only(front.near, "period") if not _elsewhere(text, item, front)]
     if following and STRONG.fullmatch(text, mark.end, following[0].start):
         return tuple(item.value.labels for item in _side_by_side(following))
     nearest = next((item for item in back.all if item.kind in {"period", "relative"}), None)
     if any(item.kind == "relative" for item in front.near) or (nearest is not None and nearest.kind == "relative"):
         return ()
-    previous = back.of("period")
+    previous = [item for item in back.of("period") if not _measured_from(text, item)]
     if previous:
         since = max(previous[0].end, next((item.end for item in back.all if item.kind == "figure"), 0))
         compared = any(item.kind == "other" and item.start >= since for item in back.all)
         return () if compared else tuple(item.value.labels for item in (*previous, *_leading(text, back, previous[-1])))
     return tuple(item.value.labels for item in following)
+
+
+def _measured_from(text: str, period: Mark) -> bool:
+    words = text[max(0, period.start - 32) : period.start].lower().split()
+    while words and words[-1] in PADDING:
+        words.pop()
+    return bool(words) and (words[-1] in FROM or words[-2:] in FROM_TWO)
+
+
+def _since(text: str, mark: Mark, back: Side, front: Side) -> bool:
+    """Whether a figure tells of a change from a period that stands before it, or right behind."""
+    behind = [item for item in only(front.near, "period") if _right_behind(text, mark, item)]
+    return any(_measured_from(text, item) for item in (*back.of("period"), *behind))
+
+
+def _elsewhere(text: str, period: Mark, front: Side) -> bool:
+    """Whether a period behind a figure is another's: a change begins there, or it heads a figure ("FY2024: 8 %")."""
+    after = next((item for item in front.all if item.start >= period.end), None)
+    heads = after is not None and after.kind == "figure" and OWNED.fullmatch(text, period.end, after.start)
+    return bool(heads) or _measured_from(text, period)
 
 
 def _leading(text: str, back: Side, nearest: Mark) -> list[Mark]:
@@ -209,6 +250,7 @@ def from_heads(
     """The context of a figure in a table's cell."""
     own = in_prose(text, cell, place, Context())
     beside = [*row, *([column] if column else [])]
+    heads_of = [*row[:1], *([column] if column else [])]  # cells behind may comment on the figure
     metrics = union(mark for reading in [cell, *beside] for mark in reading.of("metric"))
     periods = own.periods or tuple(mark.value.labels for reading in beside for mark in reading.of("period"))
     companies = own.companies or union(mark for reading in beside for mark in reading.of("company"))
@@ -227,8 +269,8 @@ def from_heads(
         changed=own.changed or change,
         change_cell=change and not own.changed,
         rate=own.rate or any(mark.kind == "rate" for reading in beside for mark in reading.marks),
-        loss=own.loss or any(mark.kind == "loss" for reading in beside for mark in reading.marks) or "loss" in words,
-        gain=False,
+        loss=own.loss or any(mark.kind == "loss" for reading in heads_of for mark in reading.marks),
+        gain=frozenset(),
         loose=own.loose.union(*(reading.loose for reading in beside)),
         cell=True,
         sure=bool(metrics),

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from trainer_guard.grounding.names import metric_of
 from trainer_guard.grounding.numerals import CODES, FIGURE, read_numeral
@@ -26,6 +27,7 @@ ENDS = (
     "end", "period_end", "endDate", "date", "asOfDate", "fiscalDateEnding", "ts", "day", "as_of", "report_date", "time",
     "datetime", "regularMarketTime",
 )  # fmt: skip
+COLUMNS = (*ENDS, "dates", "timestamps")
 PERIODS = ("period", "frame", "quarter", "year", "fiscal_year", "fiscalYear", "calendarYear")
 COMPANIES = ("entity", "company", "companyName", "longName", "shortName", "entityName", "name")
 TICKERS = ("ticker", "symbol")
@@ -40,6 +42,8 @@ RATIOS = re.compile(
     r"margin|ratio|yield|growth|percent|pct|intensity|payout|return_on|returnon|rate$|change_p|held_percent|roe|roa|pe$|beta|priceto|debtto|enterpriseto|_to_",
     re.IGNORECASE,
 )
+PLAIN = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,2})?")
+DIGIT = re.compile(r"\d")
 MOST_FACTS = 200_000
 
 
@@ -82,8 +86,7 @@ class Text:
     text: str
 
 
-@frozen
-class Around:
+class Around(NamedTuple):
     """What is known of a place in the data from what stands beside and above it."""
 
     names: tuple[str, ...] = ()
@@ -107,6 +110,8 @@ def read_facts(ref: str, data: Any) -> Iterator[Fact | Text]:
 def number(value: Any) -> Decimal | None:
     """A JSON number, or a text that is a number and nothing else; `None` for all else."""
     match value:
+        case str():
+            return Decimal(value) if len(value) < 31 and PLAIN.fullmatch(value) else None
         case bool():
             return None
         case int() if value.bit_length() < 130:
@@ -114,8 +119,6 @@ def number(value: Any) -> Decimal | None:
         case float() if math.isfinite(value):
             found = Decimal(repr(value))
             return found if abs(found) < LARGEST else None
-        case str() if 0 < len(value) < 31 and re.fullmatch(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][-+]?\d{1,2})?", value):
-            return Decimal(value)
     return None
 
 
@@ -134,7 +137,7 @@ def _walk(data: Any, path: str, around: Around, ref: str, depth: int) -> Iterato
         found = _written(data)
         if found is not None and around.names:
             yield _fact(
-                ref, path, found[0], evolve(around, unit=found[1] or around.unit, currency=found[2] or around.currency)
+                ref, path, found[0], around._replace(unit=found[1] or around.unit, currency=found[2] or around.currency)
             )
         yield Text(ref, path, data)
 
@@ -149,7 +152,7 @@ def _mapping(data: Mapping[str, Any], path: str, around: Around, ref: str, depth
         name = str(key)
         place = f"{path}.{name}" if path else name
         if name == value_key:
-            yield from _walk(item, place, evolve(inner, names=named or inner.names or (name,)), ref, depth + 1)
+            yield from _walk(item, place, inner._replace(names=named or inner.names or (name,)), ref, depth + 1)
         elif number(item) is not None:
             if not _identity(name) and not (value_key and isinstance(item, str)):
                 yield from _walk(item, place, _keyed(inner, name, data), ref, depth + 1)
@@ -158,26 +161,27 @@ def _mapping(data: Mapping[str, Any], path: str, around: Around, ref: str, depth
             if (found := _written(item)) is not None and not (value_key and name in {"fmt", "longFmt"}):
                 below = _keyed(inner, name, data)
                 unit, currency = found[1] or below.unit, found[2] or below.currency
-                yield _fact(ref, place, found[0], evolve(below, unit=unit, currency=currency))
+                yield _fact(ref, place, found[0], below._replace(unit=unit, currency=currency))
         elif units:
-            yield from _walk(item, place, evolve(inner, unit=name), ref, depth + 1)
+            yield from _walk(item, place, inner._replace(unit=name), ref, depth + 1)
         elif columns and isinstance(item, list) and len(item) == len(columns):
             below = _keyed(inner, name, data)
             for row, (cell, day) in enumerate(zip(item, columns, strict=True)):
-                yield from _walk(cell, f"{place}[{row}]", evolve(below, end=day, start=None), ref, depth + 2)
+                yield from _walk(cell, f"{place}[{row}]", below._replace(end=day, start=None), ref, depth + 2)
         else:
             yield from _walk(item, place, _keyed(inner, name, data, group=True), ref, depth + 1)
 
 
 def _columns(data: Mapping[str, Any]) -> list[date | None]:
     """The days of a table that is kept by columns, if it is one."""
-    for key in (*ENDS, "dates", "timestamps"):
+    for key in COLUMNS:
         item = data.get(key)
         if isinstance(item, list) and item and as_day(item[0]):
             return [as_day(cell) for cell in item]
     return []
 
 
+@lru_cache(4096)
 def _identity(key: str) -> bool:
     return key.lower().replace("-", "_") in IDENTITIES or key.lower().endswith(("_id", "epoch", "timestamp"))
 
@@ -186,19 +190,23 @@ def _keyed(around: Around, key: str, data: Mapping[str, Any], *, group: bool = F
     """What is known below a key: it is a period, or a part of the metric's name."""
     if labels := period_of_key(key):
         day = as_day(key)
-        return evolve(around, labels=labels, end=day or around.end, start=None if day else around.start)
+        return around._replace(labels=labels, end=day or around.end, start=None if day else around.start)
     if key in VALUES and around.names:
         return around
     if group:
         label = data.get("label") if key == "units" else None
         if key == "units":
-            return evolve(around, names=(*around.names[:1], *([label] if isinstance(label, str) else [])))
-        return evolve(around, names=(key,)) if not key.isdigit() else around
-    return evolve(around, names=(key, f"{around.names[0]} {key}") if around.names else (key,))
+            return around._replace(names=(*around.names[:1], *([label] if isinstance(label, str) else [])))
+        return around._replace(names=(key,)) if not key.isdigit() else around
+    return around._replace(names=(key, f"{around.names[0]} {key}") if around.names else (key,))
 
 
 def _text(data: Mapping[str, Any], keys: Sequence[str]) -> str:
-    return next((item for key in keys if isinstance(item := data.get(key), str) and item), "")
+    for key in keys:
+        item = data.get(key)
+        if item and isinstance(item, str):
+            return item
+    return ""
 
 
 def _described(data: Mapping[str, Any], around: Around) -> Around:
@@ -214,7 +222,7 @@ def _described(data: Mapping[str, Any], around: Around) -> Around:
         changes["ticker"] = ticker
     if filed := _text(data, ("filed", "filing_date")):
         changes["filed"] = filed
-    end = next((day for key in ENDS if (day := as_day(data.get(key)))), None)
+    end = next((day for key in ENDS if key in data and (day := as_day(data[key]))), None)
     if end:
         changes |= {
             "end": end,
@@ -230,7 +238,7 @@ def _described(data: Mapping[str, Any], around: Around) -> Around:
     fiscal = data.get("fy")
     if isinstance(fiscal, int) and (end is None or "metric" in data or fiscal == end.year - 1):
         changes |= {"fiscal": fiscal, "part": _text(data, ("fp",))}
-    return evolve(around, **changes) if changes else around
+    return around._replace(**changes) if changes else around
 
 
 def _started(end: date, data: Mapping[str, Any]) -> date | None:
@@ -273,9 +281,10 @@ def _fact(ref: str, path: str, value: Decimal, around: Around) -> Fact:
 WRITTEN = re.compile(FIGURE)
 
 
+@lru_cache(4096)
 def _written(text: str) -> tuple[Decimal, str, str] | None:
     """A text that is one figure with its unit or scale, as `$391.0B` or `46.9%`: value, unit and currency."""
-    if len(text) > 40 or not any(char.isdigit() for char in text):
+    if len(text) > 40 or not DIGIT.search(text):
         return None
     match = WRITTEN.fullmatch(text.strip())
     found = read_numeral(match, european=False, whole=True) if match else None

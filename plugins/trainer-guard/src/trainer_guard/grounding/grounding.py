@@ -159,7 +159,7 @@ class Grounding:
         if single:
             status = min((status for status, _ in single), key=ORDER.index)
             entries = tuple(entry for wrong, entry in single if wrong is status)
-            if status is not Status.WRONG_METRIC or _precise(numeral):
+            if _precise(numeral) or (context.sure and status is not Status.WRONG_METRIC):
                 return Verdict(status, entries[:3], reason=_reason(status, entries[0]))
         if derived:
             return derived

@@ -10,7 +10,10 @@ from trainer_guard.grounding.ledger import Entry
 from trainer_guard.grounding.names import is_firm, words_of
 from trainer_guard.grounding.numerals import SHARED, Numeral
 from trainer_guard.grounding.result import Status
+from trainer_guard.grounding.words import wordset
 
+LENGTHS = wordset("quarterly annual yearly yoy ttm trailing twelve months recent latest reported current")
+CHANGES = wordset("growth change")
 ABOUT = Decimal("0.025")
 # From the fault that least likely is one of another figure to the one that most likely is.
 ORDER = (Status.WRONG_SIGN, Status.WRONG_PERIOD, Status.WRONG_UNIT, Status.WRONG_COMPANY, Status.WRONG_METRIC)
@@ -72,7 +75,7 @@ def sign_fits(numeral: Numeral, value: Decimal, context: Context, metric: str = 
         return value > 0
     if value < 0:
         return context.loss
-    return not context.gain
+    return metric not in context.gain
 
 
 def change_fits(numeral: Numeral, value: Decimal, context: Context) -> bool:
@@ -84,8 +87,19 @@ def change_fits(numeral: Numeral, value: Decimal, context: Context) -> bool:
     return (value < 0) == (context.direction < 0)
 
 
+def narrower(metric: str, spoken: str, context: Context) -> bool:
+    """Whether a metric is one that is spoken of, by a name that also says for how long, or that it is the change."""
+    words, given = set(words_of(metric)), set(words_of(spoken))
+    if not given < words or not words - given <= (LENGTHS | CHANGES if context.changed else LENGTHS):
+        return False
+    years = all(label[0] in {"FY", "Y"} for labels in context.periods for label in labels)
+    return not context.periods or years == ("quarterly" not in words)
+
+
 def metric_fits(entry: Entry, context: Context) -> bool:
     """Whether an entry is of a metric that is spoken of."""
+    if any(narrower(entry.metric, spoken, context) for spoken in context.metrics):
+        return True
     if entry.metric in context.metrics or not any(is_firm(metric) for metric in context.metrics):
         return True
     if entry.formula and all(fact.metric in context.named for fact in entry.facts):
@@ -99,7 +113,11 @@ def faults(numeral: Numeral, entry: Entry, context: Context) -> list[Status]:
     found = []
     if context.by and numeral.kind in {"money", "number"}:
         found.append(Status.NOT_FOUND)  # "rose by 5 billion" says nothing of a figure that is 5 billion
-    if not sign_fits(numeral, entry.value, context, entry.metric):
+    # A figure that is kept as a change is told as one of what changes: "revenue fell 5 %".
+    change = not CHANGES.isdisjoint(words_of(entry.metric)) and bool(context.metrics)
+    told = change and all(CHANGES.isdisjoint(words_of(metric)) for metric in context.metrics)
+    fits = change_fits(numeral, entry.value, context) if told else None
+    if not (sign_fits(numeral, entry.value, context, entry.metric) if fits is None else fits):
         found.append(Status.WRONG_SIGN)
     if context.periods and entry.labels and all(labels.isdisjoint(entry.labels) for labels in context.periods):
         found.append(Status.WRONG_PERIOD)

@@ -105,6 +105,7 @@ FULL = re.compile(PERIOD)
 DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?!\d)")
 
 
+@lru_cache(4096)
 def period_of_key(text: str) -> frozenset[Label]:
     """The labels of a text that is a period and nothing else, such as a key `2024` or `2024-Q3`; else none."""
     match = FULL.fullmatch(text.strip()) if len(text) < 40 else None
@@ -113,11 +114,14 @@ def period_of_key(text: str) -> frozenset[Label]:
 
 def as_day(text: object) -> date | None:
     """The day a value begins with, as `2025-09-27` or `2025-09-27T10:00`."""
-    match = DAY.match(text) if isinstance(text, str) else None
-    if not match:
-        return None
+    return _day(text[:11]) if isinstance(text, str) else None
+
+
+@lru_cache(4096)
+def _day(text: str) -> date | None:
+    match = DAY.match(text)
     try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
     except ValueError:
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attrs import evolve, field, frozen
 
@@ -47,10 +47,10 @@ LOSS = wordset("loss losses deficit outflow outflows burn burned burnt burning n
 RATE = wordset("cagr annually annualized annualised compound compounded")
 OTHER = wordset("from versus vs against than after compared")
 ABOUT = wordset("about around approximately roughly circa nearly almost some ca approx close")
-SINCE = frozenset(["since"])
 TOTAL = wordset("total combined cumulative cumulatively together sum aggregate totaling totalling altogether")
 AVERAGE = wordset("average averaged averaging mean")
 RANGE = re.compile(r"\s?(?:[-–—]|to|and|or|,(?: and)?)\s?")
+DASHES = ("-", "–", "—")
 BASE = re.compile(r"(?:%|percent)\s+of\s+(?:its |the |their |total |net )?$")
 BOUND_WORDS = re.compile(
     r"\b(?:(?P<over>over|above|more than|greater than|higher than|at least|exceed(?:s|ed|ing)?|"
@@ -60,8 +60,7 @@ BOUND_WORDS = re.compile(
 )
 
 
-@frozen
-class Mark:
+class Mark(NamedTuple):
     """Something in a piece that says something, with its place in the text."""
 
     kind: MarkKind
@@ -141,12 +140,19 @@ def _ranged(text: str, marks: Sequence[Mark]) -> list[Mark]:
         if mark.kind != "figure" or after.kind != "figure":
             continue
         one, two = mark.value, after.value
-        if one.kind not in {"number", two.kind} or one.scaled or not RANGE.fullmatch(text, one.end, two.start):
+        between = RANGE.fullmatch(text, one.end, two.start)
+        if one.scaled or not between:
             continue
-        shared = evolve(one, kind=two.kind, currency=one.currency or two.currency, scaled=two.scaled, integer=False)
-        found[place] = evolve(mark, value=moved(shared, two.exponent - one.exponent))
+        kind, currency = two.kind, one.currency or two.currency
+        if one.kind == "money" and two.kind == "number" and between[0].strip() in DASHES:
+            kind = one.kind  # "$5-10B" is one range, "$5 to 10 billion people" is not
+        if one.kind not in {"number", kind}:
+            continue
+        counts = one.integer and two.kind == "number" and not two.scaled
+        shared = evolve(one, kind=kind, currency=currency, scaled=two.scaled, integer=counts)
+        found[place] = mark._replace(value=moved(shared, two.exponent - one.exponent))
         if one.currency and two.kind == "number":
-            found[place + 1] = evolve(after, value=evolve(two, kind="money", currency=one.currency))
+            found[place + 1] = after._replace(value=evolve(two, kind="money", currency=one.currency))
     return found
 
 

@@ -145,6 +145,14 @@ class GroundingResult:
         """Every figure as JSON data, with where it comes from."""
         return [_plain(figure) for figure in self.figures]
 
+    def marks(self) -> dict[str, list[dict[str, Any]]]:
+        """What converters are given, as JSON data: `figures` that say something about data, and `quotes`.
+
+        Each has its place in the text, its status, and where it comes from: see "What converters are given" in
+        `docs/how-to/grounding.md`.
+        """
+        return {"figures": [_figure_mark(item) for item in self.checked], "quotes": list(map(_quote_mark, self.quotes))}
+
     def feedback(self) -> str:
         """What to tell a model that is asked to mend its text: each fault with its place and the nearest facts."""
         lines = [f"- {told}" for told in (explain(self.text, fault) for fault in self.faults[:MOST_LISTED])]
@@ -161,13 +169,34 @@ class GroundingResult:
 
 
 def explain(text: str, fault: Figure | Quote) -> str:
-    """One fault in words, with the line that it stands in."""
+    """One fault in words, in one line, with the line that it stands in."""
     line = text.count("\n", 0, fault.start) + 1
     if isinstance(fault, Quote):
         return f"line {line}: the quote “{fault.text[:80]}” stands nowhere in the data"
     nearest = "; ".join(f"{origin.text} ({origin.ref} {origin.path})" for origin in fault.candidates[:2])
     why = f" ({fault.reason})" if fault.reason else ""
-    return f"line {line}: `{fault.text.strip()}`: {fault.status}{why}" + (f"; nearest: {nearest}" if nearest else "")
+    told = f"line {line}: `{fault.text}`: {fault.status}{why}" + (f"; nearest: {nearest}" if nearest else "")
+    return " ".join(told.split())
+
+
+def _figure_mark(figure: Figure) -> dict[str, Any]:
+    return {
+        "start": figure.start,
+        "end": figure.end,
+        "text": figure.text,
+        "status": str(figure.status),
+        "ref": figure.ref or None,
+        "path": figure.path,
+        "formula": figure.formula,
+        "inputs": [{"ref": one.ref, "path": one.path, "value": one.value} for one in figure.inputs],
+        "reason": figure.reason,
+    }
+
+
+def _quote_mark(quote: Quote) -> dict[str, Any]:
+    status = Status.FOUND if quote.sound else Status.NOT_FOUND
+    place = {"start": quote.start, "end": quote.end, "text": quote.text}
+    return {**place, "status": str(status), "ref": quote.ref or None, "path": quote.path}
 
 
 def _plain(item: Figure | Quote) -> dict[str, Any]:
