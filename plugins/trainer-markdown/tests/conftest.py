@@ -13,9 +13,11 @@ from trainer_markdown import FormatConverter
 
 VOID = {"meta", "br", "hr", "img"}
 ACTIVE = {
-    "applet", "audio", "base", "button", "embed", "form", "frame", "iframe", "input", "link", "math", "noscript", "object",
-    "script", "select", "source", "svg", "template", "textarea", "track", "video",
+    "animate", "applet", "audio", "base", "button", "embed", "foreignobject", "form", "frame", "iframe", "image", "input",
+    "link", "maction", "noscript", "object", "script", "select", "set", "source", "template", "textarea", "track", "use",
+    "video",
 }  # fmt: skip
+DRAWN = {"svg", "g", "path", "rect", "text", "circle", "line"}
 IMAGE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=%]+")
 
 
@@ -113,6 +115,7 @@ class Page(HTMLParser):
                     or (name == "http-equiv" and value != "Content-Security-Policy")
                     or (name == "href" and not re.match(r"https?://|mailto:|#", value, re.IGNORECASE))
                     or (name == "src" and not IMAGE.fullmatch(value))
+                    or (element.tag in DRAWN and "url" in value.lower())
                 ):
                     found.append(f"{element.tag} {name}={value}")
         styles = "".join(str(rule) for style in self.root.all("style") for rule in style.children)

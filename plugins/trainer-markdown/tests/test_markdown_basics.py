@@ -16,7 +16,7 @@ BASICS = [
     (r"\*not em\* and \# no heading", "<p>*not em* and # no heading</p>"),
     ("AT&amp;T &copy; &#8364; &mdash;", "<p>AT&amp;T © € —</p>"),
     (r"\&amp; stays", "<p>&amp;amp; stays</p>"),
-    ("one  \ntwo\\\nthree\nfour", "<p>one<br>\ntwo<br>\nthree\nfour</p>"),
+    ("one  \ntwo\\\nthree\nfour", "<p>one<br>two<br>three\nfour</p>"),
     ("## A heading ##", '<h2 id="a-heading">A heading</h2>'),
     ("## C#", '<h2 id="c">C#</h2>'),
     ("Underlined\n----------", '<h2 id="underlined">Underlined</h2>'),

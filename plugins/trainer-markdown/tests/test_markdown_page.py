@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
-from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from trainer import Document
 from trainer.errors import ConversionError
+from trainer_document import themes
 from trainer_markdown import FormatConverter, MarkdownToHTML
 
 TEXT = "# Apple: annual figures\n\n## Summary\n\nRevenue rose.\n\n### Detail\n\n## Risks\n\nSome.\n"
@@ -60,7 +60,7 @@ def test_the_plugin_is_found_by_its_edge():
     assert entry.load() is MarkdownToHTML
 
 
-@pytest.mark.parametrize(("source", "target"), [("markdown", "pdf"), ("html", "markdown"), ("", ""), ("json", "html")])
+@pytest.mark.parametrize(("source", "target"), [("markdown", "pdf"), ("docx", "markdown"), ("", ""), ("html", "html")])
 def test_other_conversions_are_refused_by_naming_the_one_there_is(source, target):
     with pytest.raises(ConversionError, match="markdown to html"):
         FormatConverter().convert("text", source, target)
@@ -90,7 +90,7 @@ def test_the_title_block_says_what_this_is_and_where_it_comes_from(convert):
 
 
 def test_a_page_in_another_language_writes_dates_that_need_no_words():
-    assert ">2025-11-19</time>" in FormatConverter(lang="de").convert(TEXT, "markdown", "html", RUN)
+    assert "<dd>2025-11-19</dd>" in FormatConverter(lang="de").convert(TEXT, "markdown", "html", RUN)
 
 
 @pytest.mark.parametrize(
@@ -252,10 +252,9 @@ def test_the_same_text_gives_the_same_bytes_in_any_process():
 
 
 def tokens(dark: bool) -> dict[str, str]:
-    css = (files("trainer_markdown") / "themes" / "report.css").read_text("utf-8")
-    light, _, rest = css.partition("prefers-color-scheme: dark")
-    read = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))
-    return read | (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", rest)) if dark else {})
+    theme = themes.load("report")
+    colours = {**theme.tokens, **(theme.dark if dark else {})}
+    return {name: value for name, value in colours.items() if value.startswith("#")}
 
 
 def contrast(one: str, other: str) -> float:
@@ -274,7 +273,7 @@ def contrast(one: str, other: str) -> float:
 def test_every_text_has_the_contrast_that_wcag_aa_asks_for(dark):
     colours = tokens(dark)
     papers = [name for name in colours if name.endswith("paper")] + ["code"]
-    inks = ["ink", "soft", "muted", "accent", "negative"]
+    inks = ["ink", "soft", "muted", "accent", "positive", "negative", "warning"]
     titles = [(name.removesuffix("-paper"), name) for name in papers if name.endswith("-paper")]
     low = {
         (ink, paper): round(contrast(colours[ink], colours[paper]), 2)
@@ -286,7 +285,7 @@ def test_every_text_has_the_contrast_that_wcag_aa_asks_for(dark):
 
 
 def test_the_style_sheet_knows_dark_print_and_phones():
-    css = (files("trainer_markdown") / "themes" / "report.css").read_text("utf-8")
+    css = themes.load("report").stylesheet
     for rule in ("prefers-color-scheme: dark", "@media print", "@page", "max-width: 40rem", "table-header-group"):
         assert rule in css
     assert set(re.findall(r"var\(--([\w-]+)\)", css)) == set(re.findall(r"--([\w-]+):", css))

@@ -29,6 +29,9 @@ SHAPES = {
     "spaces all around": ("   | a | b |  \n   |---|---|  \n   | 1 | 2 |  ", AB),
     "a row without a pipe": ("| a | b |\n|---|---|\n| 1 | 2 |\nrest", [*AB, ["rest", ""]]),
     "windows line ends": ("| a | b |\r\n|---|---|\r\n| 1 | 2 |\r\n", AB),
+    "odd alignment": ("| a | b |\n|:-:| ---:|\n| 1 | 2 |", AB),
+    "more space in the rule": ("| a | b |\n|   :---   |\t---\t|\n| 1 | 2 |", AB),
+    "wide signs": ("| 売上 | 🍏 é |\n|---|---|\n| １２ | 👩‍💻 |", [["売上", "🍏 é"], ["１２", "👩‍💻"]]),
     "a line break in a cell": ("| a | b |\n|---|---|\n| 1<br>x | 2 |", [["a", "b"], ["1x", "2"]]),
 }
 

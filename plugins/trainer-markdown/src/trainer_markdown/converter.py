@@ -1,78 +1,272 @@
-"""From one format to another: today from Markdown to HTML."""
+"""From one format to another, by way of the document tree."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
+
+from attrs import evolve
 
 from trainer import Document, hookimpl, plugin
 from trainer.errors import ConversionError
-from trainer_markdown.outline import number_headings, take_title
+from trainer_document import themes
+from trainer_document.report import enrich, needs
+from trainer_document.tree import Root, from_json, to_json, wrong_tree
+from trainer_document.wording import text as words
+from trainer_markdown import answer, data as codec, detection
+from trainer_markdown.extraction import Extracted, extract
+from trainer_markdown.markdown_writer import write
 from trainer_markdown.page import page
-from trainer_markdown.parser import parse
-from trainer_markdown.sanitiser import sanitise
+from trainer_markdown.reader import parse
 from trainer_markdown.source import Source
-from trainer_markdown.wording import text as words
-from trainer_markdown.writer import Writer
 
-ALIASES = {"md": "markdown"}
+ALIASES = {"md": "markdown", "htm": "html", "tree.json": "tree"}
+AUTO = "auto"
+READ = ("markdown", "tree", "html", "json")
+WRITTEN = ("html", "tree", "markdown", "json")
 
 
 class FormatConverter:
     """Converts text between formats, without a pipeline.
 
-    `theme` names a style sheet of this package, `lang` is the language of the text (BCP 47).
+    `theme` names a theme (see `trainer_document.themes`), found from the folder `root`; `lang` is the language of the
+    text (BCP 47).
     """
 
-    def __init__(self, theme: str = "report", lang: str = "en") -> None:
+    def __init__(self, theme: str = themes.DEFAULT, lang: str = "en", root: Path | None = None) -> None:
         self.theme = theme
         self.lang = lang
+        self.root = root
 
     def convert(self, text: str | bytes, source: str, target: str, metadata: Mapping[str, Any] | None = None) -> str:
-        """`text` in the format `target`.
+        """`text` in the format `target`. The format `source` may be `auto`: what `detect_format` is sure of.
 
         `metadata` is what the document is about: title, subtitle, run, date, model, writer, instruction,
-        params, cost, tokens, prompt, sources, warnings, findings; all optional. Values of the text's own
-        front matter stand in for those that are not given. Raises `ConversionError` if there is no such
-        conversion or theme, or if the text is larger than can be worked on.
+        params, cost, tokens, prompt, sources, figures, quotes, grounding, warnings, findings; all optional. Values of
+        the text's own front matter stand in for those that are not given. `schema` is a JSON schema, for data. Raises
+        `ConversionError` if there is no such conversion or theme, or if the text is larger than can be worked on.
         """
-        edge = ALIASES.get(source, source), target
-        if edge != ("markdown", "html"):
-            raise ConversionError(f"there is no conversion from {source} to {target}", "There is: markdown to html.")
-        return self._page(Source.read(text, metadata or {}))
+        source, target = ALIASES.get(source, source), ALIASES.get(target, target)
+        if source == AUTO:
+            source = self._detected(text)
+        if source not in READ or target not in WRITTEN or source == target:
+            known = ", ".join(f"{one} to {other}" for one in READ for other in WRITTEN if one != other)
+            raise ConversionError(f"there is no conversion from {source} to {target}", f"There is: {known}.")
+        if source == "json":
+            text, source = answer.shown(text, _schema(metadata or {})), "markdown"
+            if target == "markdown":
+                return text
+        if target == "json":
+            text = text if source == "markdown" else write(self._read(text, source, metadata or {}))
+            return json.dumps(codec.from_markdown(text, _schema(metadata or {})), ensure_ascii=False, indent=2) + "\n"
+        if target == "markdown":
+            return write(self._read(text, source, metadata or {}))
+        theme = themes.load(self.theme, self.root) if target == "html" else themes.Theme()
+        root = self._read(text, source, metadata or {})
+        return page(root, theme) if target == "html" else json.dumps(to_json(root), ensure_ascii=False)
 
-    def _page(self, source: Source) -> str:
-        tree, notes = parse(source.text)
-        tree, title, subtitle = take_title(
-            tree, words(source.metadata.get("title")), words(source.metadata.get("subtitle"))
-        )
-        contents = number_headings(tree)
-        return page(
-            sanitise(Writer().blocks(tree)),
-            title=title or "Report",
-            subtitle=subtitle,
-            contents=contents,
-            source=source,
-            notes=[*source.notes, *notes],
-            theme=self.theme,
-            lang=self.lang,
-        )
+    def json_to_markdown(self, data: Any, schema: Mapping[str, Any] | None = None, template: str | None = None) -> str:
+        """A JSON value as Markdown: by a template, or as `markdown_to_json` reads it back, exactly.
+
+        A schema gives titles, order, units and formats. Raises `ConversionError` for what JSON cannot hold.
+        """
+        return codec.to_markdown(data, schema) if template is None else self.apply_template(template, data)
+
+    def markdown_to_json(self, text: str | bytes, schema: Mapping[str, Any] | None = None) -> Any:
+        """The JSON value that Markdown holds; any Markdown has one.
+
+        Raises `ConversionError` if a key stands twice, or if shown figures and exact ones say different things.
+        """
+        return codec.from_markdown(text, schema)
+
+    def detect_format(self, content: str | bytes) -> tuple[str, float]:
+        """The format of a text or a file, and a confidence from 0 to 1. Raises nothing."""
+        return detection.detect(content)
+
+    def apply_template(self, template: str, data: Any) -> str:
+        """A Jinja template of Markdown, filled in, in a sandbox. Raises `ConversionError` if it fails."""
+        from trainer_markdown.templating import render
+
+        return render(template, data)
+
+    def apply_styles(self, html: str, css: str = "", theme: str = "") -> str:
+        """A page with one more style sheet: of a theme, of CSS, or of both.
+
+        Raises `ConversionError` for an unknown theme, and for CSS that could fetch something.
+        """
+        from trainer_markdown.styling import styled
+
+        base = themes.load(theme, self.root) if theme else themes.Theme("of this call")
+        return styled(html, evolve(base, css=f"{base.css}\n{css}"))
+
+    def extract_json_from_text(self, text: str, schema: Mapping[str, Any] | None = None) -> Extracted:
+        """The JSON value within a text, and whether it had to be `repaired`.
+
+        Raises `ConversionError` if there is none, or if none fits the schema.
+        """
+        return extract(text, schema)
+
+    def _detected(self, content: str | bytes) -> str:
+        name, confidence = self.detect_format(content)
+        if confidence < detection.SURE:
+            raise ConversionError(
+                f"this could be {name}, and only {confidence:.0%} speak for it", f"Say what it is: {', '.join(READ)}."
+            )
+        return name
+
+    def _read(self, text: str | bytes, source: str, metadata: Mapping[str, Any]) -> Root:
+        if source == "markdown":
+            return self._report(text, metadata)
+        if source == "html":
+            from trainer_markdown.html_reader import read
+
+            return read(text)
+        try:
+            tree = from_json(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise wrong_tree(f"it is no JSON: {error}") from error
+        if not isinstance(tree, Root):
+            raise wrong_tree(f"it is a {tree.type} alone")
+        return tree
+
+    def _report(self, text: str | bytes, metadata: Mapping[str, Any]) -> Root:
+        source = Source.read(text, metadata)
+        root, notes = parse(source.text, _figures(text, source))
+        root.lang = self.lang
+        return enrich(root, source.metadata, [*source.notes, *notes], source.details)
+
+
+def _schema(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found = metadata.get("schema")
+    return found if isinstance(found, Mapping) else None
+
+
+def _figures(content: str | bytes, source: Source) -> list[dict[str, Any]]:
+    """The figures that grounding found, at their places in the text without its front matter."""
+    given = source.metadata.get("figures")
+    whole = len(content if isinstance(content, str) else content.decode("utf-8", "surrogateescape"))
+    offset = whole - len(source.text)
+    return [
+        {**figure, "start": figure["start"] - offset, "end": figure["end"] - offset}
+        for figure in (given if isinstance(given, list | tuple) else ())
+        if isinstance(figure, Mapping)
+        and isinstance(figure.get("start"), int)
+        and isinstance(figure.get("end"), int)
+        and offset <= figure["start"] < figure["end"] <= whole
+    ]
 
 
 @plugin
 class MarkdownToHTML:
     """Markdown to one self-contained, sanitised HTML page.
 
-    `theme` names a style sheet of this package; a document whose metadata names one comes first. `lang` is the
-    language of the text (BCP 47).
+    `theme` names a theme; a document whose metadata names one comes first. `lang` is the language of the text (BCP 47).
     """
 
-    theme: str = "report"
+    theme: str = themes.DEFAULT
     lang: str = "en"
+    root: str = "."
 
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The document as HTML. Raises `ConversionError` for other formats and for refused text."""
-        converter = FormatConverter(words(document.metadata.get("theme")) or self.theme, self.lang)
+        theme = words(document.metadata.get("theme")) or self.theme
+        converter = FormatConverter(theme, self.lang, Path(self.root))
         html = converter.convert(document.content, document.format, to, document.metadata)
         return Document(html, "html", document.metadata)
+
+
+@plugin
+class TreeToHTML:
+    """A document tree to one self-contained, sanitised HTML page. `theme` is as for Markdown."""
+
+    theme: str = themes.DEFAULT
+    root: str = "."
+
+    @hookimpl
+    def convert(self, document: Document, to: str) -> Document:
+        """The document as HTML. Raises `ConversionError` for what is no tree."""
+        theme = words(document.metadata.get("theme")) or self.theme
+        converter = FormatConverter(theme, root=Path(self.root))
+        html = converter.convert(document.content, document.format, to, document.metadata)
+        return Document(html, "html", document.metadata)
+
+
+@plugin
+class MarkdownToTree:
+    """Markdown to a document tree with all of a report: figures that lead to their records, captions, an appendix.
+
+    `theme` is as for HTML. What the document has, and the engine that its theme is made for, are told in the metadata.
+    """
+
+    learns: ClassVar[bool] = True
+
+    theme: str = themes.DEFAULT
+    lang: str = "en"
+    root: str = "."
+
+    @hookimpl
+    def convert(self, document: Document) -> Document:
+        """The tree as JSON. Raises `ConversionError` for a theme that is not there and for refused text."""
+        theme = themes.load(words(document.metadata.get("theme")) or self.theme, Path(self.root))
+        tree = FormatConverter(lang=self.lang)._report(document.content, document.metadata)
+        styled = ["style"] if theme.name != themes.DEFAULT else []
+        metadata = {**document.metadata, "via": theme.pdf, "needs": [*needs(tree), *styled]}
+        return Document(json.dumps(to_json(tree), ensure_ascii=False), "tree", metadata)
+
+
+@plugin
+class TreeToMarkdown:
+    """A document tree to Markdown that reads back as the same tree."""
+
+    loses: ClassVar[frozenset[str]] = frozenset({"lineage", "style"})
+
+    @hookimpl
+    def convert(self, document: Document, to: str) -> Document:
+        """The document as Markdown. Raises `ConversionError` for what is no tree."""
+        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
+        return Document(text, "markdown", document.metadata)
+
+
+@plugin
+class HTMLToTree:
+    """Any HTML to a document tree: headings, text, lists, tables, links, code, footnotes and pictures of its own."""
+
+    loses: ClassVar[frozenset[str]] = frozenset({"style", "charts"})
+
+    @hookimpl
+    def convert(self, document: Document, to: str) -> Document:
+        """The tree as JSON. Raises `ConversionError` for other formats and for refused text."""
+        tree = FormatConverter().convert(document.content, document.format, to, document.metadata)
+        return Document(tree, "tree", document.metadata)
+
+
+@plugin
+class JSONToMarkdown:
+    """JSON to Markdown that people read and edit, and that leads back to the same JSON.
+
+    `metadata["schema"]`, a JSON schema, gives titles, order, units and formats. What is not JSON alone is shown with
+    what is wrong with it, and as it was.
+    """
+
+    @hookimpl
+    def convert(self, document: Document, to: str) -> Document:
+        """The data as Markdown. Raises `ConversionError` for other formats and for refused text."""
+        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
+        return Document(text, "markdown", document.metadata)
+
+
+@plugin
+class MarkdownToJSON:
+    """Markdown to the JSON that it was made of; of other Markdown, headings become members and text strings."""
+
+    cost: ClassVar[int] = 30
+    loses: ClassVar[frozenset[str]] = frozenset({"charts", "lineage", "lang", "style"})
+
+    @hookimpl
+    def convert(self, document: Document, to: str) -> Document:
+        """The data as JSON. Raises `ConversionError` for other formats and for refused text."""
+        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
+        return Document(text, "json", document.metadata)

@@ -1,72 +1,67 @@
-"""A whole page: the title block, the contents, the body, and the appendix on where it all comes from."""
+"""A whole page: the title block, the contents, the text and the appendix."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import PackageLoader, Template, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from trainer.errors import ConversionError
-from trainer_markdown import wording
-from trainer_markdown.outline import Section
-from trainer_markdown.sanitiser import is_link
-from trainer_markdown.source import Source, writable
+from trainer_document.outline import contents
+from trainer_document.themes import Theme
+from trainer_document.tree import Root
+from trainer_markdown.assets import Assets
+from trainer_markdown.html import Body
+from trainer_markdown.sanitiser import sanitise
+from trainer_markdown.source import writable
 
-FILTERS = (
-    wording.count, wording.day, wording.minute, wording.money, wording.pairs, wording.rows, wording.stem, wording.text,
-    wording.texts, wording.words,
-)  # fmt: skip
+RUNNING = 80  # letters of the title at the foot of a printed page
 
 
-def page(
-    body: str,
-    title: str,
-    subtitle: str,
-    contents: Sequence[Section],
-    source: Source,
-    notes: Sequence[str],
-    theme: str,
-    lang: str,
-) -> str:
-    """The HTML of a page. `body` must be sanitised; all other text is escaped here.
+def page(root: Root, theme: Theme) -> str:
+    """The HTML page of a document: self-contained, without scripts, and sanitised.
 
-    `source` says what the document is about, `notes` what the conversion had to give up.
-    Raises `ConversionError` if there is no theme of that name.
+    Raises `ConversionError` if it grows beyond the limits, or if the theme's own template is wrong.
     """
-    html = _template().render(
-        body=Markup(body),  # noqa: S704  # it is the sanitiser's output
-        contents=contents,
-        css=Markup(_css(theme)),  # noqa: S704  # it is a file of this package
-        details=source.details,
-        lang=lang,
-        meta=source.metadata,
-        notes=notes,
-        running_title=_css_text(title if len(title) <= 80 else f"{title[:79]}…"),
-        subtitle=subtitle,
-        title=title,
-    )
+    assets = Assets(root.assets)
+    text, appendix = (Markup(sanitise(writable(part))) for part in Body(root, theme, assets).parts())  # noqa: S704  # sanitised
+    title = root.title or "Report"
+    chapters = contents(root)
+    try:
+        html = _template(
+            theme.page
+        ).render(
+            appendix=appendix,
+            contents=chapters,
+            columns=len(chapters) > 1,
+            css=Markup(theme.stylesheet),  # noqa: S704  # themes are trusted, and cannot end a style sheet
+            notes=assets.notes,
+            root=root,
+            run=dict(root.origin).get("Run", ""),
+            running_title=_css_text(title if len(title) <= RUNNING else f"{title[: RUNNING - 1]}…"),
+            text=text,
+            title=title,
+        )
+    except TemplateError as error:
+        raise ConversionError(
+            f"the page template of the theme {theme.name!r} is wrong: {error}", "See docs/how-to/reports.md."
+        ) from error
     return writable(html)
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def templates() -> SandboxedEnvironment:
+    """The templates of this package, in which all that is not markup already is escaped."""
+    return SandboxedEnvironment(
         loader=PackageLoader("trainer_markdown"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update({function.__name__: function for function in FILTERS})
-    environment.tests["link"] = is_link
-    return environment.get_template("page.html")
 
 
 @cache
-def _css(theme: str) -> str:
-    themes = {file.name.removesuffix(".css"): file for file in (files("trainer_markdown") / "themes").iterdir()}
-    if theme not in themes:
-        raise ConversionError(f"there is no theme {theme!r}", f"There is: {', '.join(sorted(themes))}.")
-    return themes[theme].read_text(encoding="utf-8")
+def _template(own: str) -> Template:
+    return templates().from_string(own) if own else templates().get_template("page.html")
 
 
 def _css_text(text: str) -> str:

@@ -7,34 +7,55 @@ from functools import cache
 
 import nh3
 
+from trainer_document.policy import is_image, is_link
+from trainer_markdown.formulas import TAGS as MATH
+
+DRAWING = {
+    "circle", "defs", "desc", "ellipse", "g", "line", "linearGradient", "path", "polygon", "polyline", "rect", "stop",
+    "svg", "text", "title", "tspan",
+}  # fmt: skip
 TAGS = {
-    "a", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt", "em", "h2", "h3", "h4", "h5", "h6",
-    "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s", "section", "small", "span", "strong", "sub",
-    "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul",
+    "a", "b", "blockquote", "br", "caption", "code", "dd", "del", "details", "div", "dl", "dt", "em", "figcaption",
+    "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "s",
+    "section", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "u",
+    "ul",
+}  # fmt: skip
+SHAPE = {
+    "cx", "cy", "d", "dominant-baseline", "dx", "dy", "fill", "fill-opacity", "font-size", "font-weight", "height",
+    "offset", "opacity", "points", "r", "rx", "ry", "stop-color", "stop-opacity", "stroke", "stroke-dasharray",
+    "stroke-linecap", "stroke-linejoin", "stroke-opacity", "stroke-width", "text-anchor", "transform",
+    "vector-effect", "width", "x", "x1", "x2", "y", "y1", "y2",
+}  # fmt: skip
+FORMULA = {
+    "columnalign", "displaystyle", "fence", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize",
+    "movablelimits", "notation", "rspace", "scriptlevel", "separator", "stretchy", "width",
 }  # fmt: skip
 ATTRIBUTES = {
-    "*": {"class", "id", "aria-label"},
-    "a": {"href", "title"},
-    "div": {"role", "tabindex"},
+    "*": {"class", "id", "aria-label", "role"},
+    "a": {"href", "title", "data-source"},
+    "div": {"tabindex"},
     "img": {"src", "alt", "title"},
     "ol": {"start"},
     "pre": {"tabindex"},
-    "span": {"role"},
+    "span": {"title"},
     "th": {"scope"},
+    **dict.fromkeys(DRAWING - {"svg"}, SHAPE),
+    "svg": SHAPE
+    | {
+        "viewBox",
+        "xmlns",
+        "aria-labelledby",
+        "aria-describedby",
+        "focusable",
+        "preserveAspectRatio",
+        "lang",
+        "font-family",
+    },
+    **dict.fromkeys(MATH - {"math"}, FORMULA),
+    "math": {"alttext", "display", "xmlns"},
 }
 
-_LINK = re.compile(r"https?://[^\s]|mailto:[^\s]|#", re.IGNORECASE)
-_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=%]+")
-
-
-def is_link(url: str) -> bool:
-    """Whether a link may lead to `url`: the web, mail, or a place on this page."""
-    return _LINK.match(url) is not None
-
-
-def is_image(url: str) -> bool:
-    """Whether `url` is an image that is its own content. One fetched from elsewhere tells on its reader."""
-    return _IMAGE.fullmatch(url) is not None
+_FETCHED = re.compile(r"\\|url|image|src|//", re.IGNORECASE)
 
 
 def sanitise(html: str) -> str:
@@ -45,7 +66,7 @@ def sanitise(html: str) -> str:
 @cache
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
-        tags=TAGS,
+        tags=TAGS | DRAWING | MATH,
         attributes=ATTRIBUTES,
         attribute_filter=_filter,
         url_schemes={"http", "https", "mailto", "data"},
@@ -53,6 +74,13 @@ def _cleaner() -> nh3.Cleaner:
     )
 
 
-def _filter(_: str, attribute: str, value: str) -> str | None:
-    allowed = {"href": is_link, "src": is_image}.get(attribute)
-    return value if allowed is None or allowed(value) else None
+def _filter(tag: str, attribute: str, value: str) -> str | None:
+    if attribute == "class":  # by far the most
+        return value
+    if attribute == "href":
+        return value if is_link(value) else None
+    if attribute == "src":
+        return value if is_image(value) else None
+    if tag in DRAWING and attribute in SHAPE and _FETCHED.search(value):
+        return None
+    return value

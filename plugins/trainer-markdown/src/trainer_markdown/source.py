@@ -44,7 +44,7 @@ class Source:
         for sign, allowed in SIGNS.items():
             if (found := text.count(sign)) > allowed:
                 raise too_much(f"it has the sign {sign!r} {found:,} times, and {allowed:,} are allowed")
-        head, body = _split(text)
+        head, body = _split(text.removeprefix("\ufeff"))
         ignored = PROVENANCE if "run" in metadata else frozenset()
         known = {key: value for key, value in head.items() if key in (WORDS | PROVENANCE) - ignored}
         return cls(
@@ -64,7 +64,7 @@ def _decode(content: str | bytes) -> tuple[str, tuple[str, ...]]:
     text = content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
     clean = writable(text)
     notes = () if clean == text else ("The text is not clean UTF-8. What cannot be read is shown as \ufffd.",)
-    return clean.removeprefix("\ufeff"), notes
+    return clean, notes
 
 
 def _split(text: str) -> tuple[dict[str, Any], str]:

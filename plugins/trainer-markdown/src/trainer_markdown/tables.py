@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mistune import BlockParser, Markdown
+    from mistune import BlockParser
     from mistune.core import BlockState
 
 # A line with a pipe above a line of dashes. Possessive throughout, so that no line is read twice.
@@ -19,47 +19,49 @@ TABLE = (
     r"^ {0,3}(?![ \t])(?=[^\n|]*+\|)(?P<table_head>[^\n]*+)\n"
     r" {0,3}(?=[^\n|]*+\|)(?P<table_rule>\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+)$"
 )
-ENDS = ("fenced_code", "atx_heading", "thematic_break", "block_quote", "list", "block_html", "ref_footnote")
+ENDS = ("fenced_code", "atx_heading", "thematic_break", "block_quote", "list", "block_html", "footnote")
 
 _PIPE = re.compile(r"\\.|\|")
 _ALIGN = {(True, True): "center", (True, False): "left", (False, True): "right", (False, False): None}
 
 
-def tables(md: Markdown) -> None:
-    """A mistune plugin: `table` tokens, whose `align` attribute lists left, center, right or None by column."""
-    md.block.register("table", TABLE, _parse, before="raw_html")
-    for rules in (md.block.list_rules, md.block.block_quote_rules):
-        md.block.insert_rule(rules, "table", before="raw_html")
+def tables(block: BlockParser) -> None:
+    """Give a block parser the rule. Its tokens have `align` (left, center, right, None) and `rows`, which are texts."""
+    block.register("table", TABLE, _parse, before="raw_html")
+    for rules in (block.list_rules, block.block_quote_rules):
+        block.insert_rule(rules, "table", before="raw_html")
 
 
 def _parse(block: BlockParser, match: re.Match[str], state: BlockState) -> int | None:
     head, rule = _cells(match["table_head"]), _cells(match["table_rule"])
     if len(head) != len(rule):
         return None
-    rows = [_row(head)]
+    rows = [head]
     ends = block.compile_sc([name for name in ENDS if name in block.specification])
     position = match.end() + 1
     while position < state.cursor_max and not ends.match(state.src, position):
         line = state.get_line(position)
         if not line.strip():
             break
-        rows.append(_row(_cells(line)))
+        rows.append(_cells(line))
         position += len(line)
     align = [_ALIGN[cell.startswith(":"), cell.endswith(":")] for cell in rule]
-    state.append_token({"type": "table", "attrs": {"align": align}, "children": rows})
+    state.append_token({"type": "table", "align": align, "rows": rows})
     return position
 
 
-def _row(cells: list[str]) -> dict[str, Any]:
-    return {"type": "table_row", "children": [{"type": "table_cell", "text": cell} for cell in cells]}
-
-
 def _cells(line: str) -> list[str]:
-    line = line.strip()
+    line = line.strip(" \t\n")
+    if "\\" not in line:
+        if line[:1] == "|":
+            line = line[1:]
+        if line[-1:] == "|":
+            line = line[:-1]
+        return [cell.strip(" \t") for cell in line.split("|")]
     pipes = [match.start() for match in _PIPE.finditer(line) if match[0] == "|"]
     edges = [-1, *pipes, len(line)]
     if pipes and pipes[0] == 0:
         edges = edges[1:]
     if len(edges) > 2 and pipes[-1] == len(line) - 1:
         edges = edges[:-1]
-    return [line[start + 1 : end].strip().replace(r"\|", "|") for start, end in pairwise(edges)]
+    return [line[start + 1 : end].strip(" \t").replace(r"\|", "|") for start, end in pairwise(edges)]

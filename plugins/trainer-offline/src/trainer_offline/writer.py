@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import localcontext
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from trainer.instruction import Template
 from trainer_offline import sources
+from trainer_offline.charts import chart
 from trainer_offline.companies import Company, as_company
 from trainer_offline.facts import read_facts, split_facts
 from trainer_offline.markup import callout, code, plain
@@ -62,6 +64,8 @@ def _parts(prompt: Prompt) -> Iterator[Part]:
     yield Part("", f"# {title}\n\n{_note(len(records), companies, unusable)}\n")
     if companies:
         text = history(companies[0]) if len(companies) == 1 else side_by_side(companies)
+        if len(companies) == 1 and (fence := chart(companies[0], data)):
+            text += f"\n\n{fence}"
         yield _part(2, FIGURES, text + (f"\n\n{more:,} more companies are not shown." if more else ""))
     yield from _sections(prompt, Desk(companies, data, prompt.params))
     if other := _other(data):
@@ -101,7 +105,7 @@ def _count(number: int, word: str) -> str:
 
 def _sections(prompt: Prompt, desk: Desk) -> Iterator[Part]:
     sections = prompt.instruction.sections
-    for section, after in zip(sections, (*sections[1:], None), strict=True):
+    for section, after in zip_longest(sections, sections[1:]):
         title = plain(Template(section.title).fill(prompt.params))
         text = Template(section.text).fill(prompt.params)
         if not text and after is not None and after.level > section.level:

@@ -1,4 +1,4 @@
-"""Values of metadata as words for the page. They come from untrusted hands and may be of any type."""
+"""Values of metadata as words for a document. They come from untrusted hands and may be of any type."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Which table cells are figures, and how figures are set."""
+"""Which table columns hold figures, and how figures are set."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from itertools import zip_longest
 
+from trainer_document.tree import Parent, Table, TableCell, Text, plain
+
+CELLS = 250_000  # of a table whose short rows are filled up
 MINUS = "−"
 DASHES = frozenset({"", "-", "–", "—", "--", "---", MINUS})
 MISSING = DASHES | {"n/a", "na", "n.a.", "n/m", "nm", "n.m.", "nan", "none", "null", "…", "..."}
@@ -36,7 +39,7 @@ def is_figure(text: str) -> bool:
 
 def is_negative(text: str) -> bool:
     """Whether a figure is below zero, by its sign or by brackets."""
-    return _NEGATIVE.fullmatch(text) is not None
+    return not text[:1].isdecimal() and _NEGATIVE.fullmatch(text) is not None
 
 
 def is_numeric(texts: Sequence[str]) -> bool:
@@ -47,9 +50,34 @@ def is_numeric(texts: Sequence[str]) -> bool:
     return not years and 4 * len(figures) >= 3 * len(filled)
 
 
-def set_minus(tokens: Sequence[dict[str, Any]]) -> None:
+def set_table(table: Table) -> None:
+    """Tell which columns of a table hold figures, and give these true minus signs, in place.
+
+    Short rows are filled up; in a column of figures a dash stands for what is missing.
+    """
+    rows = [row.children for row in table.children if isinstance(row, Parent)]
+    texts = [[plain(cell).strip() for cell in row] for row in rows]
+    width = max(map(len, texts), default=0)
+    table.numeric = [is_numeric([row[number] for row in texts[1:] if number < len(row)]) for number in range(width)]
+    for row, words in zip(rows, texts, strict=True):
+        if width * len(rows) <= CELLS:
+            row += [TableCell() for _ in range(width - len(row))]
+        if row is rows[0]:
+            continue
+        filled = any(words[1:])
+        for cell, text, numeric in zip_longest(row, words, table.numeric, fillvalue=""):
+            if not numeric or not isinstance(cell, Parent):
+                continue
+            if filled and text in DASHES:
+                cell.children = [Text("—")]
+            elif _HYPHEN.search(str(text)) and is_figure(str(text)):
+                set_minus(cell)
+
+
+def set_minus(node: Parent) -> None:
     """Put a true minus sign for the hyphen or dash of a figure, in place."""
-    for token in tokens:
-        if token["type"] == "text":
-            token["raw"] = _HYPHEN.sub(MINUS, token["raw"])
-        set_minus(token.get("children", ()))
+    for below in node.children:
+        if isinstance(below, Text):
+            below.value = _HYPHEN.sub(MINUS, below.value)
+        elif isinstance(below, Parent):
+            set_minus(below)

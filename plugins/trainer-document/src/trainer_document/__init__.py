@@ -1,0 +1,1 @@
+"""The document tree between formats, and what enriches a report on it."""
