@@ -41,7 +41,7 @@ ROUTES = {
     "store": ("the plugin that the URL's scheme names: `sqlite` for `sqlite:///reports.db`", STOPS),
     "secure": (
         "every guard that is installed and not switched off",
-        "The run stops with exit code 3, as if the guard had found something.",
+        "At `strict` the run stops with exit code 3; below, that it failed is a finding, which the report shows.",
     ),
     "compose": ("the plugin that `brief.strategy` names", STOPS),
     "complete": (
@@ -49,7 +49,7 @@ ROUTES = {
         f"After a `TrainerError` the next model of the list is asked, with a warning; else: {STOPS.lower()}",
     ),
     "convert": (
-        "the plugins on the shortest chain of edges between the two formats; each is named after its edge",
+        "the plugins on the best chain of conversions between the two formats; each is named after its own",
         f"{STOPS} No file is written.",
     ),
     "embed": ("the plugin that the prefix of `model` names, as for `complete`", RAISES),

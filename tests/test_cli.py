@@ -101,7 +101,7 @@ def test_streaming_prints_the_text_first(project: Path) -> None:
         (2, ["run", INSTRUCTION, "-p", "TICKER"], "written NAME=VALUE"),
         (1, ["run", INSTRUCTION, "-p", "TICKER=NONE"], "trainer-files 0.1.0 (retrieve 'file'), at step retrieve"),
         (2, ["run", INSTRUCTION, "-p", "TICKER=../../../../etc/passwd"], "leaves the folder"),
-        (1, ["run", INSTRUCTION, "-p", "TICKER=ACME", "--to", "docx"], "nothing installed converts markdown to docx"),
+        (1, ["run", INSTRUCTION, "-p", "TICKER=ACME", "--to", "odt"], "nothing installed converts markdown to odt"),
         (2, ["run", INSTRUCTION, "-p", "TICKER=ACME", "-m", "opnai/gpt"], "complete 'opnai'"),
         (2, ["retrieve", "fil", "path=x"], "did you mean 'file'?"),
         (2, ["retrieve", "file", "path=../x.json"], "leaves the folder"),
@@ -205,13 +205,13 @@ def test_an_instruction_is_validated_with_every_fault_at_once(project: Path) -> 
     assert "nothing to complain about" in good("validate", INSTRUCTION)
     Path("faulty.md").write_text(
         "---\ninput: {A: {}, UNUSED: {default: x}}\ncontexts: [backgrund.md, ../secret.md]\n"
-        "data: {d: {source: yahooo}}\nmodel: absent/one\noutput: {formats: [docx]}\nstrategy: seqential\n---\n\n{A} {B}\n"
+        "data: {d: {source: yahooo}}\nmodel: absent/one\noutput: {formats: [docxx]}\nstrategy: seqential\n---\n\n{A} {B}\n"
     )
     done = trainer("validate", "faulty.md")
     assert done.returncode == 1
     for fault in (
         "there is no context file backgrund.md", "Did you mean background.md?", "'../secret.md' leaves the folder",
-        "retrieve 'yahooo'", "converts markdown to docx", "compose 'seqential' (did you mean 'sequential'?)",
+        "retrieve 'yahooo'", "converts markdown to docxx", "compose 'seqential' (did you mean 'sequential'?)",
         "faulty.md:10: warning: {B} is not declared", "input UNUSED is never used",
     ):  # fmt: skip
         assert fault in done.stdout

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class AuditLog:
                 self.counts[str(stage), finding.category, finding.guard, action.name.lower()] += 1
 
 
+@cache
 def policy() -> str:
     """A hash of the table from findings to actions: it changes when the table does."""
     return _sha256(json.dumps([explain(), LIMITS, KINDS], sort_keys=True))[:16]

@@ -77,7 +77,7 @@ class Batch:
                 f"a batch cannot be named {name!r}", "Use up to 80 letters, digits, dots, dashes and underscores."
             )
         self.pipeline = pipeline
-        self.name = name or batch_name(instruction, to, model)
+        self.name = name or batch_name(instruction, to, model, background(pipeline, instruction))
         self.tasks = {task.id: task for task in (task_of(self.name, row) for row in rows)}
         self._journal = Journal(pipeline.open_store(), self.name)
         # Workers read their settings where they are, so that no key goes over a network.
@@ -187,10 +187,19 @@ class Batch:
         return True
 
 
-def batch_name(instruction: Instruction, to: Sequence[str], model: Sequence[str]) -> str:
-    """The name of the batch of an instruction as it is now, for these formats and models."""
-    told = canonical_json([instruction.body.text, sorted(to), list(model)])
-    return f"{slug(instruction.name)[:60]}-{content_hash(told)[:8]}"
+def batch_name(
+    instruction: Instruction, to: Sequence[str], model: Sequence[str], background: Sequence[str] = ()
+) -> str:
+    """The name of the batch of an instruction as it is now, with this background, for these formats and models."""
+    told = [instruction.source or instruction.body.text, sorted(to), list(model), *map(content_hash, background)]
+    return f"{slug(instruction.name)[:60]}-{content_hash(canonical_json(told))[:8]}"
+
+
+def background(pipeline: Pipeline, instruction: Instruction) -> list[str]:
+    """The texts of the files that all runs of an instruction use, if what composes has a method `background`."""
+    plugin = pipeline.plugins.load("compose", instruction.strategy or pipeline.settings.strategy)
+    find = getattr(plugin, "background", None)
+    return list(find(instruction, (pipeline.folder("context"),))) if find else []
 
 
 def pinned(config: Config, name: str, address: str) -> Config:

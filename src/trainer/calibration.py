@@ -9,7 +9,8 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, GuardFailed
+from trainer.guarding import FAILED
 from trainer.models import Finding
 from trainer.paths import write_atomic
 
@@ -74,13 +75,17 @@ def pieces(text: str, size: int = PIECE) -> Iterator[str]:
 
 
 def calibrate(texts: Iterable[str], find: Callable[[str], Iterable[Finding]]) -> Calibration:
-    """Ask guards by `find` about every piece of `texts`, all of them taken to be harmless."""
+    """Ask guards by `find` about every piece of `texts`, all of them taken to be harmless. Raises `GuardFailed`."""
     count, fired = 0, dict[str, list[float]]()
     for text in texts:
         for piece in pieces(text):
             count += 1
             lowest: dict[str, float] = {}
             for finding in find(piece):
+                if finding.category == FAILED:
+                    raise GuardFailed(
+                        f"guard '{finding.guard}' failed: {finding.message}", "Mend it, or switch it off."
+                    )
                 if not finding.deterministic:
                     name = f"{finding.guard}/{finding.category}"
                     lowest[name] = min(lowest.get(name, 1.0), 1.0 if finding.rate is None else finding.rate)

@@ -95,7 +95,7 @@ class Completer:
         answer = self._attempts(request, end)
         if request.schema is None:
             return answer
-        from trainer.structured import fault, repair_turn
+        from trainer.structured import ASK, fault, repair_turn
 
         if (problem := fault(answer.content, request.schema)) is None:
             return answer
@@ -103,7 +103,7 @@ class Completer:
             request.on_restart()
         again = evolve(
             request,
-            prompt=repair_turn(request.prompt, answer.content, problem),
+            prompt=repair_turn(request.prompt, answer.content, ASK.format(problem)),
             on_text=None if request.on_restart is None else request.on_text,
         )
         second = self._attempts(again, end)
@@ -113,7 +113,7 @@ class Completer:
                 "Mend the schema or the instruction, or use another model.",
                 partial=second.content,
             )
-        return _joined(answer, second)
+        return joined(answer, second)
 
     def _attempts(self, request: CompletionRequest, end: float) -> CompletionResult:
         attempt, shown = 0, _Shown(request.on_text)
@@ -293,13 +293,13 @@ def estimate(prompt: Prompt) -> int:
     return math.ceil(sum(len(message.text.encode("utf-8", "replace")) + 8 for message in prompt.messages) / 2)
 
 
-def _joined(first: CompletionResult, second: CompletionResult) -> CompletionResult:
-    """The second answer, at the cost of both."""
-    known = first.cost is not None and second.cost is not None
-    counted = first.tokens_used is not None and second.tokens_used is not None
+def joined(other: CompletionResult, kept: CompletionResult, *, repaired: bool = True) -> CompletionResult:
+    """The answer that is kept, at the cost of both."""
+    known = other.cost is not None and kept.cost is not None
+    counted = other.tokens_used is not None and kept.tokens_used is not None
     return evolve(
-        second,
-        cost=(first.cost or 0) + (second.cost or 0) if known else None,
-        tokens_used=(first.tokens_used or 0) + (second.tokens_used or 0) if counted else None,
-        metadata={**second.metadata, "repaired": True},
+        kept,
+        cost=(other.cost or 0) + (kept.cost or 0) if known else None,
+        tokens_used=(other.tokens_used or 0) + (kept.tokens_used or 0) if counted else None,
+        metadata={**kept.metadata, "repaired": repaired},
     )

@@ -21,7 +21,7 @@ class Settings:
 
     `model` is one model or several in order of preference; `level` is how much the guards let through; records of
     another `namespace` of the store are not seen; with `strict`, a context that is missing stops the run instead of
-    being reported.
+    being reported; `via` is the engine or format that documents go through where one of several can be had.
     """
 
     store: str = "sqlite:///.trainer/store.db"
@@ -33,6 +33,7 @@ class Settings:
     strategy: str = "sequential"
     level: Literal["strict", "moderate", "permissive"] = "moderate"
     strict: bool = False
+    via: str = ""
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -199,6 +199,6 @@ class Blocked(TrainerError):
 
 
 class GuardFailed(TrainerError):
-    """A guard could not do its work; the run stops, as if it had found something."""
+    """A guard could not do its work, and the level in force lets nothing through that it has not seen."""
 
     exit_code = 3

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextvars
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from attrs import frozen
 
+from trainer.errors import GuardFailed
 from trainer.models import Edit, Finding, Segment, Stage
 
 T = TypeVar("T")
@@ -33,8 +36,10 @@ class Action(IntEnum):
 
 # Up to which rate of false alarms a level acts on a finding; beyond it, the finding is noted.
 LIMITS: dict[Level, float] = {"permissive": 0.0005, "moderate": 0.005, "strict": 0.01}
+FAILED = "guard-failed"
 # Kinds of category that are facts of policy and no signs of an attack. All others are signs.
 KINDS = {
+    FAILED: "failure",
     **dict.fromkeys(("length", "type", "block-list", "allow-list", "rate-limit", "canary", "path"), "limit"),
     **dict.fromkeys(("secret", "fence", "address", "image"), "leak"),
 }
@@ -42,6 +47,7 @@ KINDS = {
 _A, _N, _D, _V, _B = Action
 OWN = (_B, _B, _B)  # also for limits
 LEAK = (_D, _D, _B)
+FAILURE = (_N, _V, _B)  # nobody knows what is in the text
 SIGNS: dict[Stage, tuple[Action, Action, Action]] = {
     Stage.INPUT: OWN,
     Stage.DATA: (_N, _N, _D),
@@ -71,6 +77,8 @@ def _action(finding: Finding, segment: Segment, level: Level, stage: Stage) -> A
         return OWN[column]
     if kind == "leak":
         return Action.REDACT if stage is Stage.DATA else LEAK[column]
+    if kind == "failure":
+        return FAILURE[column]
     if finding.severity == "low":
         return Action.NOTE if level == "strict" else Action.ALLOW
     signs = SIGNS[stage] if segment.trust == "untrusted" else OWN
@@ -133,7 +141,17 @@ def judge(stage: Stage, segments: Sequence[Segment], findings: Iterable[Finding]
 def check(findings: Iterable[Finding], segments: Sequence[Segment]) -> None:
     """Raise `ValueError` for the first finding that lies outside of `segments`, naming its guard."""
     for finding in findings:
+        if not isinstance(finding, Finding):
+            raise TypeError(f"a guard answered with a {type(finding).__name__} among its findings")
         _check(finding, segments)
+
+
+def failure(guard: str, error: Exception) -> Finding:
+    """That a guard could not look at a text. What the error says is left out, since that may quote the text."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in place)
+    message = f"it could not look at the text: {type(error).__name__}{where}"
+    return Finding(guard, FAILED, message, "high", deterministic=True)
 
 
 def _check(finding: Finding, segments: Sequence[Segment]) -> None:
@@ -166,6 +184,24 @@ def redacted(text: str, edits: Iterable[Edit]) -> str:
         pieces += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*pieces, text[at:]])
+
+
+def clean(text: str, verdict: Verdict) -> str:
+    """The text of the first segment of a verdict without its leaks, and with all else that was found in it."""
+    facts = [finding for finding, _ in verdict.decisions if finding.segment == 0 and finding.category in KINDS]
+    return redacted(text, (edit for finding in facts for edit in edits_of(finding)))
+
+
+def moved(marks: Iterable[Mapping[str, Any]], edits: Iterable[Edit]) -> list[dict[str, Any]]:
+    """Marks of a text, from `start` to `end`, as they stand after edits; one that an edit cuts is left out."""
+    joined = _joined(edits)
+    found = []
+    for mark in marks:
+        before = [edit for edit in joined if edit.end <= mark["start"]]
+        if not any(edit.start < mark["end"] for edit in joined[len(before) :]):
+            by = sum(len(edit.text) - (edit.end - edit.start) for edit in before)
+            found.append({**mark, "start": mark["start"] + by, "end": mark["end"] + by})
+    return found
 
 
 def _joined(edits: Iterable[Edit]) -> list[Edit]:
@@ -274,18 +310,18 @@ class Shown:
         self, make: Callable[[], Sequence[Any]], on_text: Callable[[str], None], on_restart: Callable[[], None] | None
     ) -> None:
         self._make, self._on_text, self._on_restart = make, on_text, on_restart
-        self._holders = make()
+        self._holders = _holding(make)
 
     def text(self, piece: str) -> None:
-        """One more piece of the answer."""
+        """One more piece of the answer. Raises `GuardFailed` if what holds back leaks fails: nothing is shown then."""
         for holder in self._holders:
-            piece = holder.feed(piece)
+            piece = _holding(holder.feed, piece)
         if piece:
             self._on_text(piece)
 
     def restart(self) -> None:
         """All pieces so far are void."""
-        self._holders = self._make()
+        self._holders = _holding(self._make)
         if self._on_restart:
             self._on_restart()
 
@@ -293,10 +329,19 @@ class Shown:
         """The answer is whole: what was held back is shown."""
         rest = ""
         for holder in self._holders:
-            rest = holder.feed(rest) + holder.close()
+            rest = _holding(holder.feed, rest) + _holding(holder.close)
         self._holders = ()
         if rest:
             self._on_text(rest)
+
+
+def _holding(call: Callable[..., T], *arguments: str) -> T:
+    try:
+        return call(*arguments)
+    except Exception as error:
+        raise GuardFailed(
+            f"what holds back leaks from an answer failed: {type(error).__name__}", "Mend that guard, or show no text."
+        ) from None
 
 
 ROWS = (
@@ -310,6 +355,7 @@ ROWS = (
     ("a sign, false alarms beyond that", Finding("", "any", "", span=(0, 1), rate=1.0)),
     ("a sign, not calibrated", Finding("", "any", "", span=(0, 1))),
     ("a sign of low severity", Finding("", "any", "", "low", span=(0, 1))),
+    ("a guard that failed", Finding("", FAILED, "", deterministic=True)),
 )
 
 

@@ -39,7 +39,7 @@ def store(url: str) -> DataStore | None:
 
 @hookspec
 def secure(stage: Stage, segments: Sequence[Segment], run: RunInfo) -> Iterable[Finding] | None:
-    """State facts about text at a stage of a run. All guards are asked; one that fails stops the run."""
+    """State facts about text at a stage of a run. All guards are asked; that one failed is a finding too."""
 
 
 @hookspec(firstresult=True)

@@ -29,6 +29,7 @@ FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)$")
 OF_NEED = ("source", "max_age", "optional", "stale_if_error")  # what else stands there goes to the source
+MOST = 20  # faults of YAML that are looked for in one file
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 Type = Literal["text", "integer", "number", "boolean", "date"]
@@ -302,14 +303,17 @@ class Instruction:
     @classmethod
     def examine(cls, text: str, path: str | Path = "instruction.md") -> tuple[Instruction, list[Problem]]:
         """What can be understood of an instruction, and everything that is wrong with its file."""
-        path, problems = Path(path), []
-        try:
-            head, body, line = split_front_matter(text, str(path))
-        except InstructionError as error:
-            mark = getattr(error.__cause__, "problem_mark", None)
-            problems.append(Problem(mark.line + 2 if mark else 0, error.problem, error.remedy))
-            head, body, line = {}, _below(text), 1
-            line += text[: len(text) - len(body)].count("\n")
+        path, problems, head = Path(path), [], None
+        while head is None:
+            try:
+                head, body, line = split_front_matter(text, str(path))
+            except InstructionError as error:
+                place, told = _place(error.__cause__)
+                problems.append(Problem(place, told or error.problem, error.remedy))
+                text, unread = _without(text, place), text
+                if text == unread or len(problems) > MOST:
+                    head, body, line = {}, _below(text), 1
+                    line += text[: len(text) - len(body)].count("\n")
         if not body.strip():
             message = f"{path.name} has no text below its front matter"
             problems.append(Problem(0, message, "Write what the report should say."))
@@ -452,6 +456,27 @@ def places(source: str) -> dict[tuple[str | int, ...], int]:
     return found
 
 
+def _place(error: Any) -> tuple[int, str]:
+    """Where front matter is no YAML, and why not; 0 where that cannot be said."""
+    if (mark := getattr(error, "problem_mark", None)) is None:
+        return 0, ""
+    # Of what is not closed, the beginning is the place to mend.
+    begun = error.context_mark if re.match("while (scanning|parsing a flow)", error.context or "") else None
+    return (begun or mark).line + 2, "the front matter is not YAML: " + ", ".join(
+        filter(None, (error.context, error.problem))
+    )
+
+
+def _without(text: str, line: int) -> str:
+    """`text` with the entry of its front matter that a line is part of left blank; as it is for line 0."""
+    lines = text.splitlines(keepends=True)
+    close = next((number for number, one in enumerate(lines) if number and one.rstrip() == "---"), 0)
+    tops = [number for number in range(1, close) if re.match(r"[^\s#]", lines[number])]
+    start = max((number for number in tops if number < line), default=close)
+    end = min((number for number in tops if number >= line), default=close)
+    return "".join([*lines[:start], *["\n"] * (end - start), *lines[max(start, end) :]])
+
+
 def _below(text: str) -> str:
     """What stands below front matter that cannot be read."""
     return next(iter(re.split(r"^---[ \t]*\r?\n", text, maxsplit=2, flags=re.MULTILINE)[2:]), "") or text
@@ -464,6 +489,8 @@ def _variable(name: str, value: Any, faults: list[str]) -> Variable:
     variable = Variable(name, **values)
     if variable.default is not None and (fault := variable.check(variable.default)):
         more.append(f"input.{name}: the default of {fault}")
+    plain = Variable(name, type=variable.type)
+    more += [f"input.{name}.choices: {fault}" for choice in variable.choices if (fault := plain.check(choice))]
     faults += more
     return variable
 

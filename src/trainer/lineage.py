@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trainer.runs import Run
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
+MARKS = ("figures", "quotes")  # what guards tell of places in a text, see `trainer.guarding.moved`
 
 
 def sha256(content: bytes) -> str:
@@ -28,7 +29,7 @@ def sha256(content: bytes) -> str:
 
 
 def to_bytes(document: Document) -> bytes:
-    """A document as it is written to a file; Markdown carries its metadata as front matter.
+    """A document as it is written to a file; Markdown carries its metadata but places in it and data, as front matter.
 
     Each value of the front matter is written as JSON, which YAML 1.2 reads as it is.
     """
@@ -36,7 +37,8 @@ def to_bytes(document: Document) -> bytes:
         return document.content
     text = document.content
     if document.format == "markdown" and document.metadata:
-        lines = [f"{key}: {ENCODER.encode(value)}" for key, value in document.metadata.items()]
+        about = ((key, value) for key, value in document.metadata.items() if key not in (*MARKS, "records"))
+        lines = [f"{key}: {ENCODER.encode(value)}" for key, value in about]
         text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
     return text.encode("utf-8", "replace")
 
@@ -115,18 +117,19 @@ def front_matter(run: Run, prompt: Prompt, answer: CompletionResult, created: da
         "prompt": prompt.hash,
         "sources": [_plain(source) for source in sources_of(prompt)],
         "grounding": run.info.told.get("grounding", {}).get("sentence", ""),
+        **{name: list(run.info.told.get(name, ())) for name in MARKS},
         "warnings": list(run.warnings),
         "findings": [_plain(finding, "guard", "category", "severity", "message") for finding in run.findings],
     }
 
 
 def snapshot(about: Mapping[str, Any], prompt: Prompt) -> Document:
-    """The data a report was made from, as one JSON document; `about` is the report's front matter."""
+    """The data a report was made from, and what in it is from where, as one JSON document; `about` is its metadata."""
     records = [
         {**line, "data": prompt.records[line["name"]].data, "metadata": dict(prompt.records[line["name"]].metadata)}
         for line in about["sources"]
     ]
-    data = {key: about[key] for key in ("run", "instruction", "params", "prompt")} | {"records": records}
+    data = {key: about[key] for key in ("run", "instruction", "params", "prompt", *MARKS)} | {"records": records}
     return Document(json.dumps(data, ensure_ascii=False, indent=2) + "\n", "json")
 
 
@@ -146,13 +149,13 @@ def run_record(
         name: {"path": os.path.relpath(path, root), "sha256": sha256(path.read_bytes())}
         for name, path in report.files.items()
     }
+    # Places in the text are many, and stand in the snapshot.
     return {
-        **about,
+        **{key: value for key, value in {**about, **told}.items() if key not in MARKS},
         "instruction": {"path": report.instruction, "sha256": content_hash(prompt.instruction.body.text)},
         "text": report.text,
         "outputs": outputs,
         "seconds": dict(report.seconds),
         "completion": dict(answer.metadata),
         "parts": parts.listed(prompt),
-        **told,
     }

@@ -30,7 +30,7 @@ def confine(root: Path, reference: str | PurePath) -> Path:
         raise _refused(root, text)
     try:
         path = (root / text).resolve()
-    except (OSError, RuntimeError) as error:  # links that lead in a circle, names that are too long
+    except (OSError, RuntimeError, UnicodeEncodeError) as error:  # links in a circle, names that no system has
         raise _refused(root, text) from error
     if not path.is_relative_to(root.resolve()):
         raise _refused(root, text)

@@ -13,26 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from attrs import evolve
 
-from trainer import parts, routing
+from trainer import formats, parts, routing
 from trainer.auditing import FILE as AUDIT, AuditLog
 from trainer.calibration import FILE as RATES, Calibration
-from trainer.completing import Models
+from trainer.completing import Models, joined
 from trainer.config import Config, Settings
 from trainer.contexts import load_contexts
-from trainer.errors import (
-    Blocked,
-    Budget,
-    ConfigError,
-    GuardFailed,
-    InstructionError,
-    NotFound,
-    RetrievalError,
-    TrainerError,
-    UnknownPlugin,
-)
-from trainer.guarding import Action, Shown, Verdict, check, edited, judge, texts, within
+from trainer.errors import Blocked, Budget, GuardFailed, InstructionError, NotFound, RetrievalError, TrainerError
+from trainer.guarding import FAILED, Action, Shown, Verdict, check, clean, edited, failure, judge, moved, texts, within
 from trainer.instruction import Instruction, Need, Template, age, fill_values
-from trainer.lineage import front_matter, keep, record_of, run_record, sha256, snapshot, sources_of, to_bytes
+from trainer.lineage import MARKS, front_matter, keep, record_of, run_record, sha256, snapshot, sources_of, to_bytes
 from trainer.models import (
     Analysis,
     Brief,
@@ -54,10 +44,11 @@ from trainer.models import (
     slug,
 )
 from trainer.paths import sweep_parts, write_all
-from trainer.plugins import Plugins, told
+from trainer.plugins import Plugins
 from trainer.runs import Run
 from trainer.settings import interpolate
 from trainer.stores import DataStore, StoredData, canonical_json, content_hash
+from trainer.structured import repair_turn
 
 if TYPE_CHECKING:
     from trainer.aio import AsyncPipeline
@@ -66,6 +57,7 @@ if TYPE_CHECKING:
 
 RUNS = "trainer.run"
 GUARD_SECONDS = 120.0
+BLOCKED = ".trainer/blocked"  # answers that a guard stopped, by their run
 
 
 class Pipeline:
@@ -94,6 +86,8 @@ class Pipeline:
         self.models = Models(self.plugins, self.config, self.open_store)
         self._lock = threading.Lock()
         self._swept = False
+        self._hung: set[tuple[str, str]] = set()  # run and guard
+        self._canary = f"canary-{secrets.token_hex(16)}"  # one for all runs: models' caches know a prompt by its start
         self.audit = AuditLog(self.config.root / AUDIT)
         self._calibration = Calibration.load(self.config.root / RATES)
         self._where = self.config.where("pipeline")
@@ -118,26 +112,29 @@ class Pipeline:
             return self._stores[url]
 
     def secure(self, stage: Stage, segments: Sequence[Segment], run: RunInfo | None = None) -> list[Finding]:
-        """What all guards find in `segments`. Raises `GuardFailed` if one of them fails."""
+        """What all guards find in `segments`. That a guard fails, or hangs, is a finding of its own: `guard-failed`."""
         info = run or RunInfo("", level=self.settings.level)
-        try:
-            answers = within(
-                GUARD_SECONDS, lambda: self.plugins.call_all("secure", stage=stage, segments=segments, run=info)
-            )
-            found = [finding for answer in answers for finding in answer]
-            wrong = next((finding for finding in found if not isinstance(finding, Finding)), None)
-            if wrong is not None:
-                raise TypeError(f"a guard answered with a {type(wrong).__name__} among its findings")
-            check(found, segments)
-        except Exception as error:
-            if isinstance(error, ConfigError | UnknownPlugin):
-                raise
-            short = told(error)
-            raise GuardFailed(
-                f"a guard failed at stage {stage}, so nothing passes: {short.problem}",
-                short.remedy or "Mend it, or switch it off in [plugins] disable.",
-            ) from error
+        names = self.plugins.names("secure")
+        found = [finding for name in names for finding in self._ask(name, stage, segments, info)]
         return self._calibration.apply(found) if self._calibration else found
+
+    def _ask(self, name: str, stage: Stage, segments: Sequence[Segment], info: RunInfo) -> list[Finding]:
+        self.plugins.load("secure", name)  # one that cannot be set up is an error at every level
+
+        def found() -> list[Finding]:
+            answers = self.plugins.call("secure", name, list, stage=stage, segments=segments, run=info)
+            findings = [finding for answer in answers for finding in answer]
+            check(findings, segments)
+            return findings
+
+        try:
+            if (info.id, name) in self._hung:  # it would only cost the run the same time again
+                raise TimeoutError
+            return within(GUARD_SECONDS, found)
+        except Exception as error:
+            if isinstance(error, TimeoutError) and info.id:
+                self._hung.add((info.id, name))
+            return [failure(name, error)]
 
     def compose(self, brief: Brief) -> Prompt:
         """A prompt of instruction, contexts and records, in the way `brief.strategy` names."""
@@ -151,11 +148,25 @@ class Pipeline:
         """
         return self.models.complete(request, purses)
 
-    def convert(self, document: Document, to: str) -> Document:
-        """`document` in another format, by the shortest chain of edges. Raises `ConversionError`."""
-        target = routing.format_of(to)
-        for edge in routing.chain(self.plugins.names("convert"), document.format, target):
-            document = self.plugins.call("convert", edge, Document, document=document, to=edge.partition("-to-")[2])
+    def convert(
+        self, document: Document, to: str, *, via: str = "", made: dict[tuple[str, ...], Document] | None = None
+    ) -> Document:
+        """`document` in another format, by the chain of conversions that keeps most of it at the least cost.
+
+        `via` names an engine, a conversion or a format that must be passed. The way is chosen anew after each step,
+        since a step may learn what the document has and what its theme asks for. `made` keeps what was made of
+        this document, for the next format. Raises `ConversionError`.
+        """
+        target, made = formats.format_of(to), {} if made is None else made
+        done: tuple[str, ...] = ()
+        while document.format != target:
+            edge, *_ = formats.best(self.plugins, document.format, target, document.metadata, via, self.settings.via)
+            via, done = "" if formats.passes([edge], via) else via, (*done, edge.name)
+            if len(set(done)) < len(done):
+                raise formats.unreachable((), document.format, target)
+            if done not in made:
+                made[done] = self.plugins.call("convert", edge.name, Document, document=document, to=edge.target)
+            document = made[done]
         return document
 
     def embed(self, texts: Sequence[str], model: str) -> Any:
@@ -183,6 +194,7 @@ class Pipeline:
         write: bool = True,
         run_id: str = "",
         purses: Sequence[Purse] = (),
+        user: str = "",
     ) -> Report:
         """Make the report that `instruction` describes and write it below the output folder.
 
@@ -192,9 +204,9 @@ class Pipeline:
         without it, an answer that breaks off after its first piece is not asked for again. Files are written last,
         all or none; without `write` there are none, and `Report.documents` holds what they would hold.
         `run_id` names the run, if it is to have a certain name; `purses` are limits of its cost, beside those
-        that are configured.
+        that are configured; `user` is who asks, for limits that are kept by user.
         """
-        run = self._begin(instruction, params, to, model, run_id=run_id)
+        run = self._begin(instruction, params, to, model, run_id=run_id, user=user)
         records = self._gather(run)
         prompt = self._prompt(run, records)
         answer = self._answer(run, prompt, on_text, on_restart, purses)
@@ -289,6 +301,7 @@ class Pipeline:
         model: str | Sequence[str],
         dry: bool = False,
         run_id: str = "",
+        user: str = "",
     ) -> Run:
         """Everything that can be found wrong before any work is done, is found here."""
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
@@ -296,15 +309,16 @@ class Pipeline:
         named = (model,) if isinstance(model, str) and model else tuple(model)
         configured = interpolate([*self.settings.models], f"model in {self._where}")
         models = tuple(Template(name).fill(values) for name in named or chosen.models or configured)
-        formats = dict.fromkeys(routing.format_of(name) for name in to or chosen.formats or self.settings.formats)
-        for name in formats:
-            routing.chain(self.plugins.names("convert"), "markdown", name)
+        wanted = dict.fromkeys(formats.format_of(name) for name in to or chosen.formats or self.settings.formats)
+        for name in wanted:
+            formats.check(self.plugins.names("convert"), "markdown", name)
         for need in chosen.data.values():
             self.plugins.entry("retrieve", need.source)
         name = run_id or f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-        info = RunInfo(name, chosen.name, self.settings.level)
-        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(formats), info, self._observers, dry)
-        self._guard(run, Stage.INPUT, (Segment(value, "user", "user", name) for name, value in values.items()))
+        info = RunInfo(name, chosen.name, self.settings.level, user=user)
+        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(wanted), info, self._observers, dry)
+        given = [Segment(value, "user", "user", name) for name, value in values.items()]
+        self._guard(run, Stage.INPUT, given or [Segment("", "user", "user")])  # who asks is to be seen, if only by that
         return run
 
     def _gather(self, run: Run) -> dict[str, StoredData]:
@@ -388,6 +402,7 @@ class Pipeline:
             strategy = run.instruction.strategy or self.settings.strategy
             brief = Brief(run.instruction, run.params, run.contexts, records, strategy, (self.folder("context"),))
             prompt = self.compose(brief)
+            prompt = prompt.marked(self._canary) if self.plugins.names("secure") else prompt
         run.warnings += [f"{part.name}: {part.note}" for part in prompt.parts if part.note]
         segments = (
             Segment(message.text, message.role, "operator" if message.role == "system" else "untrusted", "prompt")
@@ -442,21 +457,61 @@ class Pipeline:
         background = {"instruction": fill_values(text, run.params) if run.instruction.engine == "text" else text}
         background |= {context.name: context.text for context in run.contexts}
         run.info = evolve(run.info, records=prompt.records, background=background)
+        answer = self._mended(run, request, answer, purses)
         if shown:
             shown.close()
         verdict = self._guard(run, Stage.OUTPUT, [Segment(answer.content, "assistant", "untrusted", answer.model)])
-        return evolve(answer, content=verdict.texts[0]) if verdict else answer
+        if verdict is None:
+            return answer
+        told = run.info.told
+        told |= {name: moved(told[name], verdict.edits.get(0, ())) for name in MARKS if name in told}
+        return evolve(answer, content=verdict.texts[0])
+
+    def _mended(
+        self, run: Run, request: CompletionRequest, first: CompletionResult, purses: Sequence[Purse]
+    ) -> CompletionResult:
+        """The better of two answers, where a guard has the model asked to mend the first; its cost is that of both."""
+        guard = next(iter(self._offering("mend")), None)
+        if guard is None or request.model.startswith("offline/"):  # which would say the same again
+            return first
+        answers = [first]
+
+        def ask(problem: str) -> str:
+            self._guard(run, Stage.PROMPT, [Segment(problem, "user", "untrusted", "repair")])
+            turn = repair_turn(request.prompt, first.content, problem)
+            with run.step("complete", request.model):
+                again = evolve(request, prompt=turn, on_text=None, on_restart=None)
+                answers.append(self.complete(again, purses=purses))
+            return answers[-1].content
+
+        try:
+            better, note = guard.mend(first.content, run.info, ask)
+        except Exception as error:
+            better, note = False, f"the answer was not mended: {_first_line(error)}"
+        run.warnings += [note] if note else []
+        second = answers[-1]
+        if not better:
+            return first if second is first else joined(second, first, repaired=False)
+        if request.on_restart and request.on_text:
+            request.on_restart()
+            request.on_text(second.content)
+        return joined(first, second)
+
+    def _offering(self, method: str) -> list[Any]:
+        """The guards that offer something beside `secure`."""
+        guards = [self.plugins.load("secure", name) for name in self.plugins.names("secure")]
+        return [guard for guard in guards if hasattr(guard, method)]
 
     def _holders(self, run: Run) -> list[Any]:
         """What holds back leaks from an answer that is shown as it arrives: one from each guard that offers it."""
-        guards = [self.plugins.load("secure", name) for name in self.plugins.names("secure")]
-        return [guard.stream(run.info) for guard in guards if hasattr(guard, "stream")]
+        return [guard.stream(run.info) for guard in self._offering("stream")]
 
     def _publish(self, run: Run, prompt: Prompt, answer: CompletionResult, write: bool) -> Report:
         """Convert, write the files, each whole, and put the run into the store."""
         created = now()
         about = front_matter(run, prompt, answer, created)
-        documents = self._documents(run, Document(answer.content, "markdown", about))
+        data = {name: record.data for name, record in prompt.records.items()}
+        documents = self._documents(run, Document(answer.content, "markdown", {**about, "records": data}))
         files = self._write(run, created, {"json": snapshot(about, prompt), **documents}) if write else {}
         report = Report(
             id=run.info.id, title=run.title, text=answer.content, params=run.params, model=answer.model,
@@ -473,10 +528,11 @@ class Pipeline:
     def _documents(self, run: Run, document: Document) -> dict[str, Document]:
         """The answer in each format that was asked for, seen by the guards."""
         documents = {"markdown": document}
+        made: dict[tuple[str, ...], Document] = {}
         for name in run.formats:
             if name not in documents:
                 with run.step("convert", name):
-                    documents[name] = self.convert(document, name)
+                    documents[name] = self.convert(document, name, made=made)
         texts = {name: page.content for name, page in documents.items() if name != "markdown"}
         pages = (Segment(text, "document", "untrusted", name) for name, text in texts.items() if isinstance(text, str))
         self._guard(run, Stage.RENDER, pages)
@@ -494,7 +550,7 @@ class Pipeline:
                 sweep_parts(folder)
                 self._swept = True
             files = {
-                name: folder / ("report" if name == "markdown" else name) / f"{stem}.{routing.SUFFIXES.get(name, name)}"
+                name: folder / ("report" if name == "markdown" else name) / f"{stem}.{formats.SUFFIXES.get(name, name)}"
                 for name in documents
             }
             write_all({files[name]: to_bytes(page) for name, page in documents.items()})
@@ -514,13 +570,24 @@ class Pipeline:
                 if action is Action.REVIEW:
                     run.warnings.append(f"look at this before you use it: guard '{finding.guard}': {finding.message}")
             if blocked := verdict.at_least(Action.BLOCK):
-                first = blocked[0]
+                first = next((finding for finding in blocked if finding.category == FAILED), blocked[0])
                 origin = segments[first.segment].origin or stage
-                raise Blocked(
-                    f"guard '{first.guard}' stopped the run at stage {stage}, in {origin}: {first.message}",
-                    f"Change that text; `trainer secure FILE --stage {stage}` shows all.",
+                told = [finding.message for finding in blocked if finding.guard == first.guard]
+                more = f"; and {len(told) - 3:,} more" if len(told) > 3 else ""
+                problem = (
+                    f"guard '{first.guard}' stopped the run at stage {stage}, in {origin}: {'; '.join(told[:3])}{more}"
                 )
+                if first.category == FAILED:
+                    raise GuardFailed(problem, "Mend that guard, or switch it off in [plugins] disable.")
+                remedy = f"Change that text; `trainer secure FILE --stage {stage}` shows all."
+                raise Blocked(problem, self._set_aside(run, segments, verdict) if stage is Stage.OUTPUT else remedy)
         return verdict
+
+    def _set_aside(self, run: Run, segments: Sequence[Segment], verdict: Verdict) -> str:
+        """Keep an answer that was stopped, since it was paid for, without its leaks; returns what to do with it."""
+        path = self.config.root / BLOCKED / f"{slug(run.info.id)}.md"
+        write_all({path: clean(segments[0].text, verdict)})
+        return f"The answer is kept in {path}. Use it as you see fit, or run again at a milder level."
 
 
 def _config(config: Config | Mapping[str, Any] | str | Path | None) -> Config:

@@ -134,18 +134,6 @@ class Plugins:
             )
         return answer
 
-    def call_all(self, verb: str, **arguments: Any) -> list[Any]:
-        """Call a verb on every plugin that offers it and return all answers."""
-        names = self.names(verb)
-        if not names:
-            return []
-        caller = self._callers.get((verb, "*")) or self._caller(verb, "*", names)
-        try:
-            return list(caller(**arguments))
-        except Exception as error:
-            self._blame(error)
-            raise
-
     def close(self) -> None:
         """Close every plugin that was used and has a `close`."""
         for instance in {id(instance): instance for instance in self._loaded.values()}.values():
@@ -163,8 +151,8 @@ class Plugins:
     def _register(self, newest: Entry) -> pluggy.PluginManager:
         manager = pluggy.PluginManager("trainer")
         manager.add_hookspecs(hookspecs)
-        # pluggy calls the last one registered first; users list the outermost interceptor and the first guard first.
-        listed = [(role, name) for role in ("intercept", "secure") for name in reversed(self.names(role))]
+        # pluggy calls the last one registered first; users list the outermost interceptor first.
+        listed = [("intercept", name) for name in reversed(self.names("intercept"))]
         for key in dict.fromkeys([key for key in listed if key in self._loaded] + list(self._loaded)):
             instance = self._loaded[key]
             if manager.is_registered(instance):

@@ -12,6 +12,7 @@ from attrs import evolve
 from trainer.errors import ConfigError
 from trainer.models import Message, Prompt
 
+ASK = "This does not fit the schema: {}\nAnswer again, with nothing but JSON that fits it."
 FENCED = re.compile(r"\A\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL | re.IGNORECASE)
 
 
@@ -45,7 +46,6 @@ def fault(text: str, schema: Mapping[str, Any]) -> str | None:
     return f"{found[0].json_path}: {found[0].message[:500]}" if found else None
 
 
-def repair_turn(prompt: Prompt, answer: str, problem: str) -> Prompt:
-    """The prompt followed by the answer that does not fit, and by what is wrong with it."""
-    ask = f"This does not fit the schema: {problem}\nAnswer again, with nothing but JSON that fits it."
+def repair_turn(prompt: Prompt, answer: str, ask: str) -> Prompt:
+    """The prompt followed by an answer that is not good enough, and by what is asked for instead."""
     return evolve(prompt, messages=(*prompt.messages, Message("assistant", answer), Message("user", ask)))

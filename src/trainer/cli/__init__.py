@@ -16,8 +16,10 @@ COMMANDS = {
     "retrieve": ("trainer.cli.retrieve:retrieve", "Fetch data from a source."),
     "store": ("trainer.cli.store:store", "Look into the data store and change it."),
     "convert": ("trainer.cli.convert:convert", "Convert a document to another format."),
+    "formats": ("trainer.cli.formats:formats", "List the conversions between formats, or explain one."),
     "secure": ("trainer.cli.secure:secure", "Let the guards look at a text."),
     "init": ("trainer.cli.init:init", "Lay out a new project."),
+    "new": ("trainer.cli.new:new", "Begin a plugin of your own."),
 }
 HEAD = """Usage: trainer [--debug] COMMAND [ARGUMENTS]…
 

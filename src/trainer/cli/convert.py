@@ -12,21 +12,22 @@ import click
 @click.argument("target", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--from", "start", default="", help="The format of IN, if its ending does not say.")
 @click.option("--to", "end", default="", help="The format of OUT, if its ending does not say.")
-def convert(source: Path, target: Path, start: str, end: str) -> None:
+@click.option("--via", default="", help="The engine, conversion or format to pass, if there are several ways.")
+def convert(source: Path, target: Path, start: str, end: str, via: str) -> None:
     """Convert the document IN to OUT; the endings name the formats."""
     from trainer.errors import ConversionError
+    from trainer.formats import format_of
     from trainer.lineage import to_bytes
     from trainer.models import Document
     from trainer.paths import write_atomic
     from trainer.pipeline import Pipeline
-    from trainer.routing import format_of
 
     try:
         content = source.read_bytes()
     except OSError as error:
         raise ConversionError(f"cannot read {source}: {error.strerror}", "Nothing was written.") from error
     with Pipeline() as pipeline:
-        document = pipeline.convert(Document(content, format_of(start or source.suffix)), end or target.suffix)
+        document = pipeline.convert(Document(content, format_of(start or source.suffix)), end or target.suffix, via=via)
     try:
         write_atomic(target, to_bytes(document))
     except OSError as error:
