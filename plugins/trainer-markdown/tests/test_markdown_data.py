@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from trainer.errors import ConversionError
 from trainer_markdown.data import from_markdown, to_markdown
@@ -190,6 +190,7 @@ LAID_OUT = [
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.sampled_from(LAID_OUT), max_size=8))
+@example(["---", "# {}", "---"])
 def test_no_word_of_any_markdown_is_lost(layout: list[str]) -> None:
     count = "\n\n".join(layout).count("{}")
     words = [f"word{number:03}x" for number in range(count)]

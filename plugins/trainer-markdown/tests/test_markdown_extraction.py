@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -129,6 +130,20 @@ def test_what_holds_no_json_to_use_is_refused_with_the_reason(text: str, reason:
 
 def test_json_after_brackets_that_nest_without_end_is_found() -> None:
     assert extract("[" * 4 * DEEP + "nothing" * DEEP + TEXT).value == ANSWER
+
+
+@pytest.mark.parametrize("unit", ["[{}", '[["', "{}", "[", "{'a': 1} "])
+def test_what_was_not_read_of_a_text_is_said(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_markdown.extraction.SECONDS", 0.0)
+    try:
+        said = extract(unit * 1000 + TEXT).note
+    except ConversionError as error:
+        said = str(error)
+    assert re.search(r"the text from character \d+ on was not read", said)
+
+
+def test_nothing_is_said_of_a_text_that_was_read_to_its_end() -> None:
+    assert extract(f"{TEXT} and {{'a': 1}} are all").note == ""
 
 
 PROSE = st.lists(

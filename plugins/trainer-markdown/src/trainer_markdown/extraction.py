@@ -10,14 +10,14 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve, frozen
 
 from trainer.errors import ConversionError
 from trainer_markdown import strict
-from trainer_markdown.limits import DEPTH, SIZE, too_much
+from trainer_markdown.limits import DEPTH, SIZE, Budget, too_much
 
 WINDOW = 1024  # characters in which JSON is tried first: an error costs as much as what stands before it
 DEEP = 500  # characters that are passed over where JSON nests deeper than Python reads: all of them belong to it
@@ -25,6 +25,7 @@ EACH = 150  # characters that each beginning costs, beside those that are read i
 CLOSINGS = 8  # brackets that are never closed, and for which that is looked up
 WORK = 8  # characters that are read in vain, for each of the text
 MENDED = 100_000  # characters that are mended, in all: it can take 60 µs for each
+SECONDS = 1.2  # of this thread's processor time, for looking; telling apart what was found takes as long again
 TRIED = 5  # that are mended, or looked at against a schema
 OPEN = re.compile(
     r"""\{(?=\s*+(?:["'“}/\#]|[A-Za-z_$][\w$]*+\s*+:))|\[(?=\s*+(?:[\[{"'“\]\d/\#-]|true|false|null|None|NaN|Infinity|True|False))"""
@@ -43,8 +44,8 @@ _CONSTANTS = {"NaN", "Infinity", "-Infinity"}
 class Extracted:
     """A JSON value that a text holds, between two offsets of it.
 
-    `repaired` tells that the text is not JSON there, and `note` what was wrong; `others` counts what else in the text
-    is JSON, whole.
+    `repaired` tells that the text is not JSON there; `note` says what was wrong, and from which character on the text
+    was not read, for want of time. `others` counts what else in what was read is JSON, whole.
     """
 
     value: Any
@@ -82,7 +83,9 @@ def extract(text: str, schema: Mapping[str, Any] | None = None) -> Extracted:
     if len(text) > SIZE:
         raise too_much(f"it has {len(text):,} characters, and {SIZE:,} are allowed")
     whole = _whole(text)
-    found = [whole] if whole else sorted(_marked(list(_scan(text)), text), key=lambda one: one.rank)
+    every, read = ([whole], len(text)) if whole else _scan(text)
+    found = every if whole else sorted(_marked(every, text), key=lambda one: one.rank)
+    unread = f"the text from character {read:,} on was not read" if read < len(text) else ""
     others = sum(not one.fault for one in found)
     reason, room = "", MENDED
     for one in found[:TRIED]:
@@ -96,11 +99,13 @@ def extract(text: str, schema: Mapping[str, Any] | None = None) -> Extracted:
             continue
         wrong = _fault(result, schema)
         if not wrong:
-            return evolve(result, others=others - (not one.fault))
+            note = "; ".join(filter(None, [result.note, unread]))
+            return evolve(result, others=others - (not one.fault), note=note)
         reason = (
             reason or f"the JSON does not fit the schema{' after it was mended' if result.repaired else ''}: {wrong}"
         )
-    raise ConversionError(f"the text has no JSON to use: {reason or 'nothing in it begins like an object or a list'}",
+    reason = "; ".join(filter(None, [reason or "nothing in it begins like an object or a list", unread]))
+    raise ConversionError(f"the text has no JSON to use: {reason}",
                           "Ask the model for JSON alone, or raise the limit of tokens if it breaks off.")  # fmt: skip
 
 
@@ -113,13 +118,16 @@ def _whole(text: str) -> _Found | None:
     return _Found(0, len(text), value)
 
 
-def _scan(text: str) -> Iterator[_Found]:
-    """All that begins like JSON, in the order of the text; none lies within another."""
+def _scan(text: str) -> tuple[list[_Found], int]:
+    """All that begins like JSON, in the order of the text, and how far that was read; none lies within another."""
+    every: list[_Found] = []
+    budget, looking = Budget(SECONDS), Budget(SECONDS / 3)
     fences = [*(match.start() for match in FENCE.finditer(text)), len(text)]
     position, work = 0, WORK * len(text) + 1000 * WINDOW
     unclosed, closings = None, CLOSINGS
-    whole = False
-    while work > 0 and (opened := OPEN.search(text, position)):
+    while opened := OPEN.search(text, position):
+        if work <= 0 or budget.spent:
+            break
         start = opened.start()
         work -= EACH
         stop = fences[bisect_left(fences, start)]
@@ -133,9 +141,9 @@ def _scan(text: str) -> Iterator[_Found]:
             continue
         except json.JSONDecodeError as error:
             work -= error.pos
-            found = _broken(text, start, stop, error, closings > 0)
+            found = _broken(text, start, stop, error, closings > 0 and not looking.spent)
         except ValueError as error:  # a number or a key that JSON does not allow, which has no place
-            end = _closing(text, start) if closings else 0
+            end = _closing(text, start) if closings and not looking.spent else 0
             closings -= 0 if end else min(1, closings)
             found = _Found(start, end or stop, fault=str(error))
         if found.end == start:
@@ -143,11 +151,10 @@ def _scan(text: str) -> Iterator[_Found]:
             unclosed = unclosed or evolve(found, end=stop)
             position = start + 1
             continue
-        whole = True
         position = found.end
-        yield found
-    if unclosed and not whole:
-        yield unclosed
+        every.append(found)
+    read = opened.start() if opened else len(text)
+    return every or ([unclosed] if unclosed else []), read
 
 
 def _broken(text: str, start: int, stop: int, error: json.JSONDecodeError, look: bool) -> _Found:

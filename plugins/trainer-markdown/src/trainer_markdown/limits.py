@@ -32,9 +32,14 @@ class Budget:
         if self._checks % 8 == 0:
             self.look()
 
+    @property
+    def spent(self) -> bool:
+        """Whether the time is used up."""
+        return time.thread_time() > self._end
+
     def look(self) -> None:
         """Raise `ConversionError` once the time is used up."""
-        if time.thread_time() > self._end:
+        if self.spent:
             raise too_much(f"it needs more than {SECONDS:g} s of processor time to read")
 
 

@@ -75,6 +75,8 @@ def _split(text: str) -> tuple[dict[str, Any], str]:
         head, body, _ = split_front_matter(text)
     except Exception:  # whatever YAML makes of it: what is no front matter is text between two rules
         return {}, text
+    if not head and front[1].strip():  # comments alone: two rules with headings between them
+        return {}, text
     return head, body
 
 
