@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from trainer_guard.folding import ordinary
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -57,7 +59,7 @@ def find_hidden(text: str) -> Iterator[Match]:
     directional marks, embeddings in lines that have letters from right to left, and a byte order mark
     at the beginning.
     """
-    if SUSPECT.search(text):
+    if not ordinary(text) and SUSPECT.search(text):
         for find in PASSES:
             yield from find(text)
 

@@ -32,8 +32,8 @@ class Rule(NamedTuple):
 
         `known` is the `vocabulary` of the text: a landmark that is not in it is not looked for.
         """
-        words = [word for word in self.landmarks if known is None or all(part in known for part in word.split())]
-        for start, end in _merged(sorted(at for word in words for at in _places(folded, word))):
+        words = [word for word in self.landmarks if known is None or _known(word, known)]
+        for start, end in _merged(sorted(at for word in words for at in _places(folded, word))) if words else ():
             for match in self.pattern.finditer(folded, start, end):
                 yield match.span()
 
@@ -41,6 +41,10 @@ class Rule(NamedTuple):
 def vocabulary(folded: str) -> str:
     """What stands between spaces in a text, each once: a fifth of a page, and so five times as fast to search."""
     return "\n".join(set(folded.split()))
+
+
+def _known(landmark: str, known: str) -> bool:
+    return landmark in known or (" " in landmark and all(part in known for part in landmark.split()))
 
 
 def _places(text: str, word: str) -> Iterator[int]:

@@ -131,10 +131,12 @@ def _powers() -> tuple[Hashes, Hashes]:
 
 
 def _slot(hashes: Hashes, salt: int) -> Places:
-    mixed = (hashes ^ (hashes >> np.uint64(29))) * np.uint64((BASE * (2 * salt + 1)) % 2**64)
-    return (mixed >> np.uint64(64 - BITS)).astype(np.intp)
+    mixed = (hashes ^ (hashes >> HALF)) * SALTS[salt]
+    return (mixed >> TOP).astype(np.intp)
 
 
+HALF, TOP = np.uint64(29), np.uint64(64 - BITS)
+SALTS = [np.uint64((BASE * (2 * salt + 1)) % 2**64) for salt in range(10)]
 TWICE, THRICE = np.uint64(0xD6E8FEB86659FD93), np.uint64(0xA5A3564E27F8862B)
 
 
@@ -153,9 +155,9 @@ def _stems(stems: Hashes, starts: Places) -> Iterator[Grams]:
 
 def _thoughts(starts: Places, concepts: NDArray[np.uint8]) -> Iterator[Grams]:
     said = np.flatnonzero(concepts)
-    at, which = starts[said], concepts[said].astype(np.uint64) * np.uint64(INVERSE)
+    at, which = starts[said], concepts[said] * np.uint64(INVERSE)
     yield Grams(at, _slot(which, 7))
-    for apart in (1, 2, 3):
+    for apart in range(1, min(4, said.size)):
         near = np.flatnonzero(at[apart:] - at[:-apart] <= FAR)
         pairs = which[near] * TWICE + which[near + apart]
         yield Grams(at[near], _slot(pairs, 8))
@@ -194,10 +196,12 @@ def _concepts(sums: Hashes, first: Hashes, scale: Hashes, starts: Places, ends: 
     last, top = sums.size - 1, np.uint64(64 - SLOTS)
     two = (sums[np.minimum(starts + 2, last)] - first) * scale
     worth = begins[(two * np.uint64(BASE)) >> top] | (ends - starts == 1)
+    found = np.zeros(starts.size, np.uint8)
     some = np.flatnonzero(worth)
+    if not some.size:
+        return found
     reach = np.minimum(starts[some] + np.arange(1, LONGEST + 1)[:, None], last)
     hashes = (sums[reach] - first[some]) * scale[some]
-    found = np.zeros(starts.size, np.uint8)
     said = np.zeros((2 * LONGEST, some.size), np.uint8)
     for which, keyed in enumerate((hashes, hashes + np.uint64(BASE))):
         slot = (keyed * np.uint64(BASE)) >> top

@@ -80,16 +80,16 @@ class Head:
         text = plain(folded)
         sums = self._sums(text)
         limit = self.limit(rate)
+        scored = [(size, self._scores(sums, size, bias)) for size, bias in self.windows]
+        if not any(scores.size and scores.max() > limit for _, scores in scored):
+            return
         best = np.full(len(sums), -np.inf, np.float32)
         reach = np.zeros(len(sums), np.intp)
-        for size, bias in self.windows:
-            scores = self._scores(sums, size, bias)
+        for size, scores in scored:
             starts = np.flatnonzero(scores > limit)
             best[starts] = np.maximum(best[starts], scores[starts])
             reach[starts] = np.maximum(reach[starts], np.minimum(starts + size, len(sums) - 1))
         starts = np.flatnonzero(reach)
-        if not starts.size:
-            return
         ends = np.maximum.accumulate(reach[starts])
         cuts = np.flatnonzero(starts[1:] >= ends[:-1]) + 1
         for first, last in zip([0, *cuts], [*cuts, len(starts)], strict=True):
@@ -103,9 +103,11 @@ class Head:
         codes, kinds, _ = text
         heat = np.zeros(codes.size, np.int32)
         for at in range(0, codes.size, CHUNK):
-            part = heat[at : at + CHUNK]
-            for where, index in grams(codes[at : at + CHUNK], kinds[at : at + CHUNK]):
-                part[where] += self.weights[index]
+            found = list(grams(codes[at : at + CHUNK], kinds[at : at + CHUNK]))
+            if found:
+                where, index = map(np.concatenate, zip(*found, strict=True))
+                part = heat[at : at + CHUNK]
+                part[:] = np.bincount(where, self.weights[index], part.size)  # sums of integers, and so exact
         sums = np.zeros(codes.size + 1, np.int64)
         np.cumsum(heat, out=sums[1:])
         return sums
