@@ -219,16 +219,12 @@ def test_an_instruction_is_validated_with_every_fault_at_once(project: Path) -> 
     assert {"line", "message", "remedy", "fatal"} == set(problems[0])
 
 
-def test_settings_are_shown_set_and_imported(project: Path) -> None:
+def test_settings_are_shown_and_set(project: Path) -> None:
     assert good("config", "path").strip() == str(project.resolve() / "trainer.toml")
     good("config", "set", "pipeline.level", "strict")
     assert json.loads(good("config", "show", "--json"))["pipeline"]["level"] == "strict"
     assert "abc" not in good("config", "set", "sec.api_key", "abc")
     assert "abc" not in good("config", "show")
-    Path("config.yaml").write_text("llm_provider: {provider: openai, model: gpt-4o}\n")
-    assert "is there already" in bad(2, "config", "import", "config.yaml")
-    good("config", "import", "config.yaml", "--out", "new.toml")
-    assert 'model = "openai/gpt-4o"' in Path("new.toml").read_text()
 
 
 def test_a_new_project_runs_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
-"""`trainer config`: settings shown, changed and brought in from elsewhere."""
+"""`trainer config`: settings shown and changed."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import click
 
@@ -11,7 +9,7 @@ from trainer.cli.console import JSON, print_json
 
 @click.group()
 def config() -> None:
-    """Show, change or import settings."""
+    """Show or change settings."""
 
 
 @config.command()
@@ -62,26 +60,3 @@ def set_(key: str, value: str) -> None:
     click.echo(f"{key} = {'********' if secret else written!r}")
     if secret:
         click.echo("  A secret is better kept in the environment: write ${VARIABLE} as the value.", err=True)
-
-
-@config.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("trainer.toml"), show_default=True, help="Where to write."
-)
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-def import_(file: Path, out: Path, force: bool) -> None:
-    """Write FILE, a config.yaml or config.json, as a trainer.toml; list what has no equivalent."""
-    from trainer.config_import import import_config
-    from trainer.errors import ConfigError
-    from trainer.paths import write_atomic
-
-    if out.exists() and not force:
-        raise ConfigError(
-            f"{out} is there already", "Nothing was written. Add --force to replace it, or --out for another file."
-        )
-    text, left = import_config(file)
-    write_atomic(out, text)
-    click.echo(out)
-    for name in left:
-        click.echo(f"  not taken over: {name}", err=True)

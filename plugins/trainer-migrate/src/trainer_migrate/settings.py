@@ -1,13 +1,21 @@
-"""Settings of the older layout (`config.yaml`, or JSON of the same shape) as a `trainer.toml`."""
+"""Settings of the original layout (`config.yaml`, or JSON of the same shape) as a `trainer.toml`."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from trainer.errors import ConfigError
+from attrs import frozen
+
+from trainer import formats
+from trainer.catalog import Catalog
+from trainer.config import Config
+from trainer.errors import ConfigError, TrainerError
 from trainer.settings import SECRET
+from trainer_document.themes import DEFAULT
 
 SECTIONS = [
     *("prompt_manager", "llm_provider", "data_store", "data_retriever", "data_etl", "format_converter"),
@@ -29,6 +37,8 @@ RENAMED = {
 }
 SOURCES = {"yahoo_finance": "yahoo", "sec_edgar": "sec", "sec_filings": "sec", "api": "rest", "files": "file"}
 SCHEMES = {"sqlite3": "sqlite", "postgres": "postgresql", "mongo": "mongodb"}
+SQLITE = "sqlite:///"
+LOGIN = re.compile(r"(://[^/:@\s]*:)(?!\$\{)[^/\s]+(?=@)")  # a password in an address
 
 
 def import_config(file: Path) -> tuple[str, list[str]]:
@@ -62,6 +72,62 @@ def import_config(file: Path) -> tuple[str, list[str]]:
         table, _, key = name.rpartition(".")
         document.setdefault(table, tomlkit.table())[key] = value
     return tomlkit.dumps(document), left
+
+
+@frozen
+class Adapted:
+    """The text of a `trainer.toml`, the old project's context folder if it is an unusual one, and what was left."""
+
+    text: str
+    context: str = ""
+    left: tuple[str, ...] = ()
+
+
+def adapt(old: Path, file: str) -> Adapted:
+    """The settings of an old project's `file` for a new one: none leads out of it, and what is not installed is left.
+
+    Raises `ConfigError` if they cannot be read, or cannot be used.
+    """
+    import tomlkit
+
+    text, left = import_config(old / file)
+    pipeline = Config(values=tomllib.loads(text)).pipeline
+    document = tomlkit.parse(text)
+    table: Any = document.get("pipeline", {})
+    context = PurePosixPath(str(table.pop("context", "")))
+    inside = bool(context.parts) and _stays(str(context)) and (old / context).is_dir()
+    if "output" in table and not _stays(pipeline.output):
+        left.append(f"format_converter.output_dir: {table.pop('output')} leads out of the project")
+    if "store" in table and not (pipeline.store.startswith(SQLITE) and _stays(pipeline.store.removeprefix(SQLITE))):
+        del table["store"]
+        left.append("data_store: the snapshots go into the project's own store; name another with `pipeline.store`")
+    edges = Catalog.discover().names("convert")
+    for name in pipeline.formats:
+        try:
+            formats.check(edges, "markdown", formats.format_of(name))
+        except TrainerError as error:
+            table["formats"].remove(name)
+            left.append(f"format_converter.formats: {error.problem}")
+    return Adapted(tomlkit.dumps(document), str(context) if inside else "", tuple(left))
+
+
+def themed(text: str, themes: Mapping[str, str]) -> tuple[str, list[str]]:
+    """A `trainer.toml` with the folder of the theme that it names, and what was left; `themes` are folders by name."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    table: Any = document.get("markdown-to-html", {})
+    name = PurePosixPath(str(table.get("theme", DEFAULT))).stem
+    if name in themes:
+        table["theme"] = themes[name]
+    elif name != DEFAULT:
+        del table["theme"]
+    left = [] if name in (DEFAULT, *themes) else [f"format_converter.theme: there is no theme {name}"]
+    return tomlkit.dumps(document), left
+
+
+def _stays(path: str) -> bool:
+    return not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
 
 
 def _leaves(value: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -105,7 +171,8 @@ def _store(settings: dict[str, Any], found: dict[str, Any], left: list[str]) -> 
     elif not url and scheme and scheme != "sqlite":
         login = f"{user}:${{DATABASE_PASSWORD}}@" if user and password else f"{user}@" if user else ""
         url = f"{scheme}://{login}{host or 'localhost'}{f':{port}' if port else ''}/{database or ''}"
-    if password:
+    url, hidden = LOGIN.subn(r"\1${DATABASE_PASSWORD}", str(url or ""))
+    if password or hidden:
         left.append("data_store.password: secrets stay out of files; run `export DATABASE_PASSWORD=…`")
     if url:
         found["pipeline.store"] = url
@@ -116,9 +183,9 @@ def _rename(name: str, value: Any, found: dict[str, Any], left: list[str]) -> No
     if name in RENAMED:
         target = RENAMED[name]
         found.setdefault(target, [value] if target == "pipeline.formats" and isinstance(value, str) else value)
-    elif section == "data_retriever" and len(rest) > 1:
-        *_, source, key = rest
-        if SECRET.search(key) and not str(value).startswith("${"):
+    elif section == "data_retriever" and len(rest) == 2:
+        source, key = rest
+        if (SECRET.search(key) and not str(value).startswith("${")) or LOGIN.search(str(value)):
             left.append(f'{name}: secrets stay out of files; write {key} = "${{VARIABLE}}"')
         else:
             found[f"{SOURCES.get(source, source)}.{key}"] = value
