@@ -10,12 +10,14 @@ from trainer.testing import (
     ComposeContract,
     ConvertContract,
     EmbedContract,
+    ExecuteContract,
     InterceptContract,
     RetrieveContract,
     SecureContract,
 )
+from trainer_document.testing import ChartContract
 
-from . import heavy, plugins as of
+from . import charts as drawn, executors as by, heavy, plugins as of
 
 
 class Retrieves(RetrieveContract):
@@ -58,6 +60,16 @@ class Intercepts(InterceptContract):
 class Commands(CommandContract):
     module = "tests.contracts.plugins"
     calls = ((),)
+
+
+class Executes(ExecuteContract):
+    patience = 4.0
+
+
+class Draws(ChartContract):
+    records = {"facts": [{"value": 1}, {"value": 3}]}  # noqa: RUF012
+    fences = ({"title": "Money", "data": "facts"}, {"title": "Money", "data": "facts", "colour": 1})
+    refused = ({"data": "facts"},)
 
 
 JSON = "does not survive JSON"
@@ -167,6 +179,7 @@ BROKEN: dict[type, dict[Any, dict[str, str]]] = {
         of.SharesDocument: {"test_documents_of_many_threads_are_not_mixed_up": THREADS},
         of.RaisesValueErrors: {"test_what_it_cannot_read_is_told_by_a_typed_error_in_two_lines": "told as ValueError"},
         of.ConvertsAnything: {"test_what_it_cannot_read_is_told_by_a_typed_error_in_two_lines": "is answered"},
+        of.ReadsCarelessly: {"test_a_damaged_document_is_converted_or_told_by_a_typed_error": "told as IndexError"},
         of.Encodes: {"test_any_content_is_converted_or_told_by_a_typed_error": "told as UnicodeEncodeError"},
     },
     Embeds: {
@@ -219,6 +232,61 @@ BROKEN: dict[type, dict[Any, dict[str, str]]] = {
             "test_it_works_where_it_says_so": "AttributeError",
         },
     },
+    Executes: {
+        by.OneByOne: {},
+        by.Apart: {},
+        by.Forgets: {"test_every_task_is_done_and_what_became_of_it_is_handed_on_once": "were never done"},
+        by.Repeats: {"test_every_task_is_done_and_what_became_of_it_is_handed_on_once": "done twice"},
+        by.Bends: {"test_a_task_comes_back_as_it_was_left": "a task has changed"},
+        by.HidesFailures: {"test_a_run_that_fails_is_handed_on_as_failed_and_no_other_is_lost": "there are"},
+        by.Shortens: {"test_a_run_that_fails_is_handed_on_as_failed_and_no_other_is_lost": "its error is lost"},
+        by.HidesTaken: {"test_a_task_that_another_process_has_is_handed_on_as_none": "hand on None"},
+        by.Wraps: {"test_what_work_raises_comes_out_as_it_was_raised": "comes out as RuntimeError"},
+        by.Carries: {"test_what_work_raises_comes_out_as_it_was_raised": "DID NOT RAISE"},
+        by.Crowds: {
+            "test_no_more_tasks_are_under_way_than_jobs": "tasks were under way",
+            "test_a_task_is_taken_only_when_there_is_room_for_it": "before they could be begun",
+        },
+        by.Greedy: {
+            "test_a_task_is_taken_only_when_there_is_room_for_it": "before they could be begun",
+            "test_when_it_is_stopped_what_is_under_way_comes_to_its_end_and_no_more_begins": "more of 60",
+        },
+        by.DropsWhatIsUnderWay: {
+            "test_when_it_is_stopped_what_is_under_way_comes_to_its_end_and_no_more_begins": "loses"
+        },
+        by.NeedsTasks: {"test_without_tasks_it_ends_at_once": "StopIteration"},
+        by.SharesWork: {"test_batches_of_many_threads_are_not_mixed_up": THREADS},
+        by.LeavesThreads: {"test_what_it_opens_is_closed": "leave open: thread"},
+        by.LeavesFiles: {"test_what_it_opens_is_closed": "leave open: file"},
+        by.GivesUp: {"test_a_task_whose_worker_dies_is_not_lost": "EOFError"},
+        by.Pretends: {"test_a_task_whose_worker_dies_is_not_lost": "told as ended, and was not"},
+        by.Waits: {"test_a_task_whose_worker_dies_is_not_lost": "does not come to an end"},
+        by.NeverCloses: {"test_what_it_opens_is_closed": "was not told to close"},
+    },
+    Draws: {
+        drawn.dots: {},
+        drawn.dots_links: {
+            "test_a_drawing_is_shapes_and_words_with_a_title_and_its_data_as_a_table": "more than shapes and words",
+            "test_hostile_words_stay_words": "markup of the drawing",
+        },
+        drawn.dots_unnamed: {
+            "test_a_drawing_is_shapes_and_words_with_a_title_and_its_data_as_a_table": "no title for who cannot see"
+        },
+        drawn.dots_tableless: {
+            "test_a_drawing_is_shapes_and_words_with_a_title_and_its_data_as_a_table": "not there as a table"
+        },
+        drawn.dots_fickle: {
+            "test_the_same_description_makes_the_same_chart_and_another_one_another": "makes another chart"
+        },
+        drawn.dots_constant: {
+            "test_the_same_description_makes_the_same_chart_and_another_one_another": "the same drawing"
+        },
+        drawn.dots_lively: {"test_a_chart_survives_json": "through JSON"},
+        drawn.dots_invents: {"test_data_that_the_run_has_not_is_never_drawn": "is answered"},
+        drawn.dots_crashes: {"test_what_cannot_be_drawn_is_told_by_a_typed_error_in_two_lines": "told as KeyError"},
+        drawn.dots_believes: {"test_hostile_words_stay_words": "markup of the drawing"},
+        drawn.dots_tidies: {"test_description_and_data_are_not_changed": "was changed"},
+    },
 }
 
 
@@ -229,5 +297,6 @@ def called(broken: Any) -> str:
 
 CASES = {called(broken): (contract, broken) for contract, cases in BROKEN.items() for broken in cases}
 for _name, (_contract, _broken) in CASES.items():
-    _what = {"command": staticmethod(_broken)} if issubclass(_contract, CommandContract) else {"plugin": _broken}
+    _field = "command" if issubclass(_contract, CommandContract) else "plugin"
+    _what = {_field: _broken if isinstance(_broken, type) else staticmethod(_broken)}
     globals()[f"Test{_name}"] = type(f"Test{_name}", (_contract,), {**_what, "__module__": __name__})

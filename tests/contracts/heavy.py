@@ -1,8 +1,10 @@
-"""A source that makes everybody pay for what only it needs."""
+"""A source and a provider that make everybody pay for what only they need."""
 
 from __future__ import annotations
 
 import numpy as np
+
+from trainer_openai import OpenAIProvider
 
 from .plugins import Source
 
@@ -11,3 +13,7 @@ class Heavy(Source):
     """It imports NumPy when it is listed."""
 
     numbers = np.float64
+
+
+class HeavyProvider(OpenAIProvider):
+    """It imports NumPy when it is listed."""

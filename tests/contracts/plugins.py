@@ -488,6 +488,12 @@ class ConvertsAnything(Turn):
         return Document(document.text[::-1], to, document.metadata)
 
 
+class ReadsCarelessly(Turn):
+    def turned(self, text: str) -> str | bytes:
+        rest = text.split("\n")[3] if text.startswith("# ") else ""
+        return f"{rest}{text}"[::-1]
+
+
 class Encodes(Turn):
     def turned(self, text: str) -> str | bytes:
         text.encode()

@@ -6,16 +6,23 @@ and may be asked, and run pytest.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainer.testing.analyzing import AnalyzeContract as AnalyzeContract
     from trainer.testing.commanding import CommandContract as CommandContract
-    from trainer.testing.completing import AnswerContract as AnswerContract, CompleteContract as CompleteContract
+    from trainer.testing.completing import (
+        AnswerContract as AnswerContract,
+        CompleteContract as CompleteContract,
+        ProviderContract as ProviderContract,
+    )
     from trainer.testing.composing import ComposeContract as ComposeContract
+    from trainer.testing.contract import PluginContract as PluginContract
     from trainer.testing.converting import ConvertContract as ConvertContract
     from trainer.testing.embedding import EmbedContract as EmbedContract
+    from trainer.testing.executing import ExecuteContract as ExecuteContract
     from trainer.testing.fake_llm import (
         FakeLLM as FakeLLM,
         Fault as Fault,
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     from trainer.testing.intercepting import InterceptContract as InterceptContract
     from trainer.testing.retrieving import RetrieveContract as RetrieveContract
     from trainer.testing.securing import SecureContract as SecureContract
-    from trainer.testing.stores import StoreContract as StoreContract
+    from trainer.testing.stores import OpenContract as OpenContract, StoreContract as StoreContract
 
 _WHERE = {
     "AnalyzeContract": "analyzing",
@@ -37,7 +44,11 @@ _WHERE = {
     "ComposeContract": "composing",
     "ConvertContract": "converting",
     "EmbedContract": "embedding",
+    "ExecuteContract": "executing",
     "InterceptContract": "intercepting",
+    "OpenContract": "stores",
+    "PluginContract": "contract",
+    "ProviderContract": "completing",
     "RetrieveContract": "retrieving",
     "SecureContract": "securing",
     "StoreContract": "stores",
@@ -52,5 +63,6 @@ def __getattr__(name: str) -> Any:
     if name.endswith("Contract"):
         import pytest
 
-        pytest.register_assert_rewrite(module)  # so that assertions tell their values, with nothing to configure
+        # So that assertions tell their values, with nothing to configure.
+        pytest.register_assert_rewrite(*{"trainer.testing.contract", module} - sys.modules.keys())
     return getattr(import_module(module), name)

@@ -1,6 +1,7 @@
 """The contract of a provider of models, as tests: subclass `CompleteContract`, give it a provider, and run pytest.
 
 `AnswerContract` is the part of it that needs no server, for providers that write their answers themselves.
+`ProviderContract` is about the class that the entry point names, and its settings.
 """
 
 # ruff: noqa: S101 - a contract is made of assertions
@@ -27,6 +28,7 @@ from attrs import evolve, frozen
 from trainer.errors import (
     Auth,
     BadReply,
+    Budget,
     CompletionError,
     ConfigError,
     ContextLength,
@@ -40,6 +42,8 @@ from trainer.errors import (
 )
 from trainer.instruction import Instruction
 from trainer.models import CompletionRequest, CompletionResult, Message, Prompt, Usage
+from trainer.pipeline import Pipeline
+from trainer.testing.contract import PluginContract
 from trainer.testing.fake_llm import FakeLLM, Fault, Limits, Reply, Request, Usage as Counted
 from trainer.testing.fake_llm.faults import Problem, Raw, Stop
 
@@ -149,6 +153,11 @@ class AnswerContract:
         """The provider under test."""
         raise NotImplementedError
 
+    @pytest.fixture
+    def break_off(self) -> Callable[[], object] | None:
+        """What has the server end its next answer in the middle; `None` where there is no server."""
+        return None
+
     def request(self, text: str = "Write about ACME.", **options: Any) -> CompletionRequest:
         """A request of this contract; `options` are the fields of a `CompletionRequest`."""
         messages = (Message("system", "You write reports.", cache=True), Message("user", text))
@@ -211,6 +220,20 @@ class AnswerContract:
         gc.collect()
         assert watched() is None
 
+    @streamed
+    def test_an_answer_that_breaks_off_is_none(
+        self, plugin: Any, break_off: Callable[[], object] | None, streamed: bool
+    ) -> None:
+        if break_off is None:
+            return
+        request = self.request(on_text=(lambda _: None) if streamed else None)
+        break_off()
+        try:
+            answer = plugin.complete(request)
+        except (BadReply, Transport, Truncated):
+            return
+        assert answer.finish != "stop", f"an answer that broke off is told as a whole one: {answer.content[-40:]!r}"
+
     def test_requests_of_many_threads_are_not_mixed_up(self, plugin: Any) -> None:
         shown: list[list[str]] = [[] for _ in range(96)]
 
@@ -252,6 +275,11 @@ class CompleteContract(AnswerContract):
         """The provider under test, with a key."""
         with _closing(self.make(llm.url, KEY)) as plugin:
             yield plugin
+
+    @pytest.fixture
+    def break_off(self, llm: FakeLLM) -> Callable[[], object]:
+        """Has the server end its next answer in the middle."""
+        return lambda: llm.script(Fault.ends_early())
 
     def echo(self, number: int) -> tuple[CompletionRequest, Callable[[str], bool]]:
         """A request with a number; the server repeats its prompt."""
@@ -421,6 +449,47 @@ class CompleteContract(AnswerContract):
             plugin.complete(self.request())
         assert KEY not in "".join(traceback.format_exception(caught.value))
         assert not llm.requests
+
+    def test_the_policy_of_a_pipeline_holds_around_it(self, llm: FakeLLM, plugin: Any) -> None:
+        """Retries, the limits of tokens and of time, the price, and a budget."""
+        llm.script(Fault.overloaded(), Reply(TEXT, usage=Counted(1000, 10)))
+        with self.within(plugin, max_tokens=100) as pipeline:
+            answer = pipeline.complete(self.request())
+            assert answer.metadata["attempts"] == 2, "what may pass is not tried again"
+            assert [request.ask.max_tokens for request in llm.requests] == [100, 100], "max_tokens is not the policy's"
+            assert answer.cost, "the price is known, and what the answer cost is not"
+            llm.script(Fault.length("The first half of"))
+            with pytest.raises(Truncated):
+                pipeline.complete(self.request())
+            llm.script(Fault.hang())
+        with self.within(plugin, deadline=SILENCE, retries=0) as pipeline, pytest.raises(Transport):
+            _in_time(lambda: pipeline.complete(self.request()))
+        sent = len(llm.requests)
+        with self.within(plugin, max_cost_day=0.0001) as pipeline, pytest.raises(Budget):
+            pipeline.complete(self.request())
+        assert len(llm.requests) == sent, "a request was sent that no budget paid for"
+
+    def within(self, plugin: Any, **policy: Any) -> Pipeline:
+        """A pipeline with this provider, a table `[completion]`, and a price."""
+        from trainer.testing.memory import Memory
+
+        prices = {self.model: {"input": 1.0, "output": 2.0}}
+        plugins = {f"complete.{self.model.partition('/')[0]}": plugin, "store.memory": Memory}
+        return Pipeline(plugins, {"pipeline": {"store": "memory:"}, "completion": {"prices": prices, **policy}})
+
+
+class ProviderContract(PluginContract):
+    """What the class of a provider promises. A subclass has `plugin`, and maybe the fixture `settings`."""
+
+    role = "complete"
+    model: ClassVar[str] = "model"
+    """The model's name, without its provider."""
+
+    def answers(self, pipeline: Pipeline) -> Any:
+        """What it answers to one prompt."""
+        prompt = Prompt((Message("user", "Write about ACME."),), Instruction.parse("Write.", "test.md"))
+        request = CompletionRequest(f"{self.name}/{self.model}", prompt, timeout=PATIENCE)
+        return pipeline.plugins.call("complete", self.name, CompletionResult, request=request).content
 
 
 class Gone(BaseException):

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -20,7 +21,10 @@ from trainer.testing.contract import UNHURT, Make, PluginContract, kept, only_ty
 
 PARTS = frozenset({"tables", "math", "images", "links", "footnotes", "charts", "lineage", "style"})
 TEXTS = st.text(st.characters() | st.sampled_from("\0\ud800\u202e\n<>&`*_|#[]{}()$\\\"'"), max_size=80)
+HARD: tuple[str | bytes, ...] = ("\ud800", b"\xff", "")
 FEW = 25
+# What may stand in the place of a value of a document that is JSON.
+WRONG: tuple[Any, ...] = (None, -1, 99, "x", [], {}, [None])
 METADATA = {"title": "Contract", "run": "20250101T000000Z-00000000", "x-own": ["kept"]}
 
 
@@ -33,7 +37,7 @@ class ConvertContract(PluginContract):
     refused: ClassVar[Sequence[str | bytes]] = ()
     """Contents that are no documents of the format it reads; empty if there are none, as for plain text."""
     rounds: ClassVar[int] = 8
-    """How often each of many threads converts; fewer for what takes long."""
+    """How often each of many threads converts. With 1, for what takes long, it is asked about fewer contents too."""
     back: ClassVar[Any] = None
     """The plugin of the way back, for a conversion that says a document survives the way there and back."""
 
@@ -118,17 +122,51 @@ class ConvertContract(PluginContract):
             error = refusal(what, partial(self.convert, pipeline, content))
             assert isinstance(error, ConversionError), f"{what} is told as a {type(error).__name__}"
 
-    @example(content="\ud800")
-    @example(content=b"\xff")
-    @example(content="")
+    @example(content=HARD[0])
+    @example(content=HARD[1])
+    @example(content=HARD[2])
     @given(content=TEXTS | st.binary(max_size=40))
     @rules(max_examples=FEW, deadline=None, suppress_health_check=UNHURT)
     def test_any_content_is_converted_or_told_by_a_typed_error(self, pipeline: Pipeline, content: str | bytes) -> None:
+        if self.rounds == 1 and content not in HARD:
+            return
         with only_typed_errors(repr(content)):
             answer = self.convert(pipeline, content)
             assert isinstance(answer.content, str | bytes), "the content is neither text nor bytes"
+
+    def test_a_damaged_document_is_converted_or_told_by_a_typed_error(self, pipeline: Pipeline) -> None:
+        for content in self.documents[:1]:
+            damaged = [*_damaged(content if isinstance(content, str) else content.decode("utf-8", "replace"))]
+            for text in damaged[:: len(damaged) // 3] if self.rounds == 1 else damaged:
+                with only_typed_errors(text if len(text) < 400 else f"{text[:400]}…"):
+                    self.convert(pipeline, text)
 
     @pytest.fixture
     def pipeline(self, make: Make) -> Pipeline:
         """One pipeline for all examples of a test."""
         return make()
+
+
+def _damaged(text: str) -> Iterator[str]:
+    """A document with a part missing or twice; if it is JSON, also with wrong values in the place of right ones."""
+    step = max(1, len(text) // 10)
+    for at in range(0, len(text), step):
+        yield text[:at] + text[at + step :]
+        yield text[: at + step] + text[at:]
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return
+    for holder, key in [*_places(data)]:
+        right = holder[key]
+        for wrong in WRONG:
+            holder[key] = wrong
+            yield json.dumps(data)
+        holder[key] = right
+
+
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Where the values within JSON stand: what holds them, and their key in it."""
+    for key in [*data] if isinstance(data, dict) else range(len(data)) if isinstance(data, list) else ():
+        yield data, key
+        yield from _places(data[key])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -105,8 +106,8 @@ class MemoryStore(DataStore):
         """Nothing to let go of."""
 
     def within(self, namespace: str) -> MemoryStore:
-        other = MemoryStore(self._clock)
-        other.namespace, other._lock, other._spaces = namespace, self._lock, self._spaces
+        other = copy(self)
+        other.namespace = namespace
         with self._lock:
             other._versions = self._spaces.setdefault(namespace, {})
         return other

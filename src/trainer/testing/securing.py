@@ -47,9 +47,17 @@ class SecureContract(PluginContract):
     hostile: ClassVar[Sequence[str]] = ()
     """More pieces of text that, repeated, are hard on its patterns."""
 
-    def ask(self, pipeline: Pipeline, *texts: str, stage: Stage | None = None) -> list[Finding]:
+    def run(self) -> RunInfo:
+        """The run that is looked at; a guard that compares texts with a run's records gives it some."""
+        return RunInfo("")
+
+    def ask(self, pipeline: Pipeline, *texts: str) -> list[Finding]:
         """What the guard finds in texts that nobody vouches for."""
-        return pipeline.secure(stage or self.stage, [Segment(text, "data", "untrusted") for text in texts])
+        return self.put(pipeline, [Segment(text, "data", "untrusted") for text in texts])
+
+    def put(self, pipeline: Pipeline, segments: Sequence[Segment], stage: Stage | None = None) -> list[Finding]:
+        """What the guard finds in `segments`."""
+        return pipeline.secure(stage or self.stage, segments, self.run())
 
     def answers(self, pipeline: Pipeline) -> Any:
         """What it finds in all texts."""
@@ -73,7 +81,7 @@ class SecureContract(PluginContract):
     @given(segments=st.lists(SEGMENTS, max_size=3), stage=st.sampled_from(Stage))
     @rules(max_examples=60, deadline=None, suppress_health_check=UNHURT)
     def test_no_text_makes_it_fail(self, make: Make, segments: list[Segment], stage: Stage) -> None:
-        found = make().secure(stage, segments)
+        found = self.put(make(), segments, stage)
         failed = [one.message for one in found if one.category == FAILED]
         assert not failed, f"the guard fails on {segments}: {failed[0]}"
 
@@ -81,7 +89,7 @@ class SecureContract(PluginContract):
         plugin = make().plugins.load(self.role, self.name)
         for text in self.finds:
             segments = [Segment(text, "data", "untrusted")]
-            check(_called(plugin, self.stage, segments), segments)
+            check(_called(plugin, self.stage, segments, self.run()), segments)
 
     def test_findings_survive_json(self, make: Make) -> None:
         for found in map(partial(self.ask, make()), self.finds):
@@ -108,7 +116,7 @@ class SecureContract(PluginContract):
         pipeline = make()
         for text in self.finds:
             segment = Segment(text, "data", "untrusted")
-            held = kept(segment, lambda one: pipeline.secure(self.stage, [one]))
+            held = kept(segment, lambda one: self.put(pipeline, [one]))
             assert not held, "the guard keeps the text it was shown"
 
     def test_the_time_it_takes_grows_no_faster_than_the_text(self, make: Make) -> None:
@@ -118,11 +126,11 @@ class SecureContract(PluginContract):
             assert not fault, f"the guard does not end in linear time on {piece[:30]!r} repeated: {fault}"
 
 
-def _called(plugin: Any, stage: Stage, segments: list[Segment]) -> list[Finding]:
+def _called(plugin: Any, stage: Stage, segments: list[Segment], run: RunInfo) -> list[Finding]:
     """The guard's own answer, whichever of the arguments it takes."""
     import inspect
 
-    given = {"stage": stage, "segments": segments, "run": RunInfo("")}
+    given = {"stage": stage, "segments": segments, "run": run}
     return [*plugin.secure(**{name: given[name] for name in inspect.signature(plugin.secure).parameters})]
 
 

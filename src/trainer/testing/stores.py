@@ -1,4 +1,7 @@
-"""The contract of a data store, as tests: subclass `StoreContract`, give it a store, and run pytest."""
+"""The contract of a data store, as tests: subclass `StoreContract`, give it a store, and run pytest.
+
+`OpenContract` is about the plugin that opens stores, and its settings.
+"""
 
 # ruff: noqa: S101 - a contract is made of assertions
 
@@ -6,18 +9,22 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from trainer.errors import StoreError, UnsupportedQuery, VersionConflict
 from trainer.filters import ORDERS, matches, parse
+from trainer.pipeline import Pipeline
 from trainer.stores import DataStore, canonical_json
 from trainer.testing.cases import cases
+from trainer.testing.contract import Make, PluginContract, refusal
 from trainer.testing.memory import MemoryStore
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -623,6 +630,40 @@ class StoreContract:
 
     def _key(self) -> str:
         return f"space-{next(self._numbers)}:"
+
+
+class OpenContract(PluginContract):
+    """What a plugin that opens stores promises. A subclass has `plugin`, `name` and the fixture `url`."""
+
+    role = "store"
+    refused: ClassVar[Sequence[str]] = ()
+    """URLs that name no store."""
+
+    @pytest.fixture(autouse=True)
+    def _opens(self, url: str) -> None:
+        self._url = url
+
+    @pytest.fixture
+    def url(self) -> str:
+        """A URL that can be opened, of an empty store."""
+        raise NotImplementedError
+
+    def answers(self, pipeline: Pipeline) -> Any:
+        """What one store that was opened writes, reads and deletes."""
+        store = pipeline.open_store(self._url)
+        stored = store.store("contract:1:20250101", {"n": 1}, source="contract")
+        found = store.retrieve("contract:1:20250101")
+        assert found == stored, "what was stored is not read back"
+        return store.delete("contract:1:20250101")
+
+    def test_a_store_that_was_opened_keeps_what_is_written(self, make: Make) -> None:
+        assert self.answers(make()), "a record that is there cannot be deleted"
+
+    def test_a_url_that_names_no_store_is_told_by_a_typed_error_in_two_lines(self, make: Make) -> None:
+        for url in self.refused:
+            error = refusal(url, partial(make().open_store, url))
+            password = re.search(r"://[^/@\s]*:([^/@\s]+)@", url)
+            assert not password or password[1] not in str(error), f"the error shows the password {password[1]!r}"
 
 
 def _take(store: DataStore, clock: Clock, space: str, step: tuple[Any, ...], *, moves: bool) -> Any:
