@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -27,7 +28,11 @@ def _threaded(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[
 
 
 class AsyncPipeline:
-    """Awaitable `Pipeline` methods. Each call has a thread while it lasts, so slow calls never queue."""
+    """Awaitable `Pipeline` methods. Each call has a thread while it lasts, so slow calls never queue.
+
+    They are the verbs, `open_store`, `run`, `generate_report`, `plan` and `close`, with the arguments, answers and
+    errors that they have in `Pipeline`.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -47,7 +52,7 @@ class AsyncPipeline:
 
         if self._process != os.getpid():  # a fork takes no threads along
             self.__init__(self._pipeline)  # type: ignore[misc]  # as new
-        self._starter.submit(threading.Thread(target=work, name="trainer-aio").start)
+        self._starter.submit(threading.Thread(target=copy_context().run, args=(work,), name="trainer-aio").start)
         return await asyncio.wrap_future(future)
 
     def stop(self) -> None:
@@ -67,7 +72,7 @@ class AsyncPipeline:
     plan = _threaded(Pipeline.plan)
     close = _threaded(Pipeline.close)
 
-    async def stream(self, *args: Any, **options: Any) -> AsyncIterator[str | Report]:
+    async def stream(self, *args: Any, **options: Any) -> AsyncGenerator[str | Report, None]:
         """As `Pipeline.stream`, for `async for`."""
         pieces = self._pipeline.stream(*args, **options)
         try:

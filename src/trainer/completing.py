@@ -141,7 +141,7 @@ class Completer:
         asked = error.retry_after or 0.0
         if asked and self._pace and isinstance(error, RateLimited):
             self._pace.pause(asked)
-        backoff = random.uniform(0, min(CAP, BASE * 2**attempt))  # noqa: S311  # no secret depends on it
+        backoff = random.Random().uniform(0, min(CAP, BASE * 2**attempt))  # noqa: S311  # no secret, nor the host's
         return max(asked, backoff)
 
     def _once(self, request: CompletionRequest, end: float) -> CompletionResult:

@@ -13,7 +13,7 @@ import re
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -194,7 +194,7 @@ class Client:
         if isinstance(error, RateLimited):
             wait = self.policy.pause if error.retry_after is None else wait
             self.limiter.pause(wait)
-        return max(wait, random.uniform(0, self.policy.backoff * 2**attempt))  # noqa: S311  # no secret depends on it
+        return max(wait, random.Random().uniform(0, self.policy.backoff * 2**attempt))  # noqa: S311  # no secret
 
     def _fetch(self, address: str, kept: Response | None, end: float) -> Response:
         url = httpx.URL(address)
@@ -227,7 +227,9 @@ class Client:
         asked = {name: kept.headers[header] for name, header in known.items() if kept and header in kept.headers}
         body = bytearray()
         try:
-            with self._http.stream("GET", url, headers={**headers, **asked}, timeout=timeout) as answer:
+            request = self._http.build_request("GET", url, headers={**headers, **asked}, timeout=timeout)
+            request.url = _Unlogged(request.url)
+            with closing(self._http.send(request, stream=True)) as answer:
                 for chunk in answer.iter_bytes():
                     body += chunk
                     if len(body) > self.policy.largest:
@@ -326,13 +328,11 @@ def _place(url: httpx.URL) -> str:
     return _origin(url) + url.raw_path.partition(b"?")[0].decode()
 
 
-def _without_query(record: logging.LogRecord) -> bool:
-    if isinstance(record.args, tuple):
-        record.args = tuple(_place(value) if isinstance(value, httpx.URL) else value for value in record.args)
-    return True
+class _Unlogged(httpx.URL):
+    """An address of which httpx, which logs all of them at INFO, shows nothing that may be a key."""
 
-
-logging.getLogger("httpx").addFilter(_without_query)  # at INFO it logs whole addresses
+    def __str__(self) -> str:
+        return _place(self)
 
 
 def _shown(url: httpx.URL | str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from typing import Self
 
 from trainer.models import Report
@@ -25,10 +26,8 @@ class Stream(Iterator["str | Report"]):
         self._pieces: queue.Queue[str | Report | BaseException] = queue.Queue(maxsize=64)
         self._gone = threading.Event()
         self._over = False
-        worker = threading.Thread(
-            target=_work, args=(run, self._pieces, self._gone), name="trainer-stream", daemon=True
-        )
-        worker.start()
+        given = (_work, run, self._pieces, self._gone)
+        threading.Thread(target=copy_context().run, args=given, name="trainer-stream", daemon=True).start()
 
     def __next__(self) -> str | Report:
         while not (self._over or self._gone.is_set()):

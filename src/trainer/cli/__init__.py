@@ -11,7 +11,7 @@ COMMANDS = {
     "validate": ("trainer.cli.validate:validate", "Check an instruction and name every fault in it."),
     "plugins": ("trainer.cli.plugins:plugins", "List what is installed, by verb and name."),
     "models": ("trainer.cli.models:models", "List the language models that can be used here."),
-    "config": ("trainer.cli.config:config", "Show, change or import settings."),
+    "config": ("trainer.cli.config:config", "Show or change settings."),
     "lineage": ("trainer.cli.lineage:lineage", "Show where a report's figures came from."),
     "retrieve": ("trainer.cli.retrieve:retrieve", "Fetch data from a source."),
     "store": ("trainer.cli.store:store", "Look into the data store and change it."),
@@ -21,15 +21,17 @@ COMMANDS = {
     "init": ("trainer.cli.init:init", "Lay out a new project."),
     "new": ("trainer.cli.new:new", "Begin a plugin of your own."),
 }
-HEAD = """Usage: trainer [--debug] COMMAND [ARGUMENTS]…
+HEAD = """Usage: trainer [--debug] [--log LEVEL] [--log-json] COMMAND [ARGUMENTS]…
 
   Reports whose every figure can be traced to the record it came from.
   `trainer COMMAND --help` explains a command.
 
 Options:
-  --version  Show the version.
-  --debug    Show the traceback of an error.
-  --help     Show this.
+  --version    Show the version.
+  --debug      Show the traceback of an error.
+  --log LEVEL  Log to stderr from debug, info, warning (as it is) or error on. Or TRAINER_LOG.
+  --log-json   Log one JSON object a line. Or TRAINER_LOG_JSON=1.
+  --help       Show this.
 
 Commands:"""
 

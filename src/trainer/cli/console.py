@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -55,6 +56,34 @@ def reading(file: BinaryIO, what: str) -> Iterator[Iterable[bytes]]:
     file.seek(0)
     with wrap_file(file, size, description=what, console=Console(stderr=True), transient=True) as lines:
         yield lines
+
+
+class Shown(logging.Handler):
+    """As a context, it shows on stderr what is logged by trainer and its plugins, from a level on."""
+
+    def __init__(self, level: str, as_json: bool) -> None:
+        super().__init__(level.upper())
+        self._logger = logging.getLogger("trainer")
+        if as_json or self.level < logging.WARNING:
+            from trainer.logs import JSONFormatter, RunFilter
+
+            self.addFilter(RunFilter())
+            lines = logging.Formatter("%(asctime)s %(levelname)-7s %(run)s: %(message)s")
+            self.setFormatter(JSONFormatter() if as_json else lines)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One more line, above what may be shown of progress, which stands in for `sys.stderr` then."""
+        text = "".join(char if char.isprintable() or char == "\n" else " " for char in self.format(record))
+        print(text, file=sys.stderr)  # noqa: T201  # click would go around what stands in
+
+    def __enter__(self) -> None:
+        self._before = self._logger.level
+        self._logger.setLevel(self.level)
+        self._logger.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        self._logger.setLevel(self._before)
 
 
 def note(text: str) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-from trainer.catalog import Entry, did_you_mean
+from trainer.catalog import PROVIDERS, Entry, did_you_mean, install
 from trainer.cli import COMMANDS, listing
+from trainer.cli.console import Shown
 from trainer.errors import BrokenPlugin, TrainerError
+
+LEVELS = ("debug", "info", "warning", "error")
 
 
 class Lazy(click.Group):
@@ -36,8 +39,9 @@ class Lazy(click.Group):
 
         entries = Plugins.discovered(Config.find())
         if not entries.catalog.find("command", name):
-            known = [known for known, _ in listing()]
-            raise click.UsageError(f"there is no command '{name}'{did_you_mean(name, known)}. See `trainer --help`.")
+            advice = install(PROVIDERS.get(f"command.{name}")) or "See `trainer --help`."
+            near = did_you_mean(name, [known for known, _ in listing()])
+            raise click.UsageError(f"there is no command '{name}'{near}. {advice.strip()}")
         entry = entries.entry("command", name)
         try:
             return entry.load()
@@ -51,8 +55,14 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="trainer-core", message="trainer %(version)s")
-def trainer() -> None:
+@click.option(
+    "--log", type=click.Choice(LEVELS), default="warning", envvar="TRAINER_LOG", help="What is logged, from a level on."
+)
+@click.option("--log-json", is_flag=True, envvar="TRAINER_LOG_JSON", help="Log one JSON object a line.")
+@click.pass_context
+def trainer(ctx: click.Context, log: str, log_json: bool) -> None:
     """Reports whose every figure can be traced to the record it came from."""
+    ctx.with_resource(Shown(log, log_json))
 
 
 def call(words: Sequence[str]) -> int:

@@ -21,7 +21,8 @@ SETTINGS = {
     "LITELLM_LOG": "ERROR",
 }
 LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
-OTHERS = ("httpx", "httpcore", "openai")  # whose levels it changes
+# Those whose levels it changes.
+OTHERS = ("httpx", "httpcore", "openai", "apscheduler.scheduler", "apscheduler.executors.default")
 _lock = threading.Lock()
 
 
@@ -90,7 +91,7 @@ def _environment() -> Iterator[None]:
 def _loggers() -> Iterator[None]:
     """Its loggers get no handlers, and say nothing below a warning unless the program has set a level.
 
-    Those of others stay as they were.
+    Those of others stay as they were, but for its filter on httpx, which keeps keys out of addresses that are logged.
     """
     others = {name: logging.getLogger(name).level for name in OTHERS}
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
@@ -102,3 +103,6 @@ def _loggers() -> Iterator[None]:
         logger.setLevel(levels[name] or logging.WARNING)
     for name, level in others.items():
         logging.getLogger(name).setLevel(level)
+    for name, other in logging.root.manager.loggerDict.items():
+        if isinstance(other, logging.Logger) and name not in (*LOGGERS, "httpx"):
+            other.filters = [each for each in other.filters if not type(each).__module__.startswith("litellm.")]

@@ -11,9 +11,9 @@ import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-LARGEST = Decimal(10) ** 30
-SMALLEST = Decimal(10) ** -30
-TINY = Decimal(10) ** -9
+LARGEST = Decimal("1E30")
+SMALLEST = Decimal("1E-30")
+TINY = Decimal("1E-9")
 # Enough for the exact sum, and 40 digits of the ratio, of any two numbers between SMALLEST and LARGEST.
 CONTEXT = Context(prec=100, rounding=ROUND_HALF_UP)
 NUMERAL = re.compile(r"[-+]?\d{1,30}(\.\d{1,30})?")

@@ -17,7 +17,7 @@ from trainer_guard.grounding.numerals import CODES, FIGURE, read_numeral
 from trainer_guard.grounding.periods import Label, as_day, period_of_key, span_of
 from trainer_guard.grounding.words import wordset
 
-LARGEST = Decimal(10) ** 40
+LARGEST = Decimal("1E40")
 NAMES = ("metric", "tag", "label", "concept", "item", "indicator", "measure", "line_item", "account", "name", "key")
 VALUES = ("value", "val", "amount", "raw", "reportedValue", "obs_value")
 CURRENCIES = ("currency", "currencyCode", "reportedCurrency", "financialCurrency", "ccy", "currency_code")

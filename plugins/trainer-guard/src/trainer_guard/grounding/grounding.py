@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 from trainer_guard.grounding.claims import Claim, Claims
 from trainer_guard.grounding.context import Context
 from trainer_guard.grounding.derive import Derived, derivations
-from trainer_guard.grounding.ledger import PRECISION, Entry, Ledger, described
+from trainer_guard.grounding.ledger import ARITHMETIC, Entry, Ledger, described
 from trainer_guard.grounding.markdown import masked
 from trainer_guard.grounding.matching import ORDER, change_fits, faults, shows, sign_fits, window
 from trainer_guard.grounding.numerals import Numeral, moved
@@ -50,7 +50,7 @@ class Grounding:
 
     def check(self, text: str) -> GroundingResult:
         """The figures of a Markdown text, each with what became of it, and its quotes."""
-        with localcontext(prec=PRECISION):
+        with localcontext(ARITHMETIC):
             plain = masked(text)
             figures = [self._figure(text, claim) for claim in Claims(plain, self.ledger)]
             return GroundingResult(text, figures, quotes(plain, self.passages))

@@ -7,7 +7,7 @@ from calendar import monthrange
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from trainer_guard.grounding.periods import Label, labels_of
 if TYPE_CHECKING:
     from trainer import StoredData
 
-PRECISION = 60
+ARITHMETIC = Context(prec=60)  # whatever the host's is
 UNDATED = date.min  # the last day of what the data gives no period for: such figures go together
 SMALL = Decimal(1000)
 
@@ -71,7 +71,7 @@ class Ledger:
         for fact in facts:
             if fact.company and fact.company not in names:
                 names[fact.company] |= company_names(fact.company, "")
-        with localcontext(prec=PRECISION):
+        with localcontext(ARITHMETIC):
             self._index(facts)
         self.companies = Phrases()
         for company, phrases in names.items():

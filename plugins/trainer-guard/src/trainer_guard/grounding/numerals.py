@@ -179,7 +179,7 @@ def _parts(text: str, mark: str, european: bool) -> tuple[str, str]:
     return (whole + rest, "") if whole.lstrip("0") else (whole, rest)
 
 
-MARKED = re.compile(r"\d[\d.,]*[.,]\d++")
+MARKED = re.compile(r"(?<!\d)\d++(?:[.,]++\d++)++")
 COMMA = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,4},(?:\d{1,2}|\d{4,})")
 POINT = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,4}\.(?:\d{1,2}|\d{4,})")
 

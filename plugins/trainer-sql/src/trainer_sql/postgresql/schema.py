@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from trainer.errors import StoreError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "trainer_sql_version"
 HEAD = "0001"
+# Its path, since Alembic leaves a function to be called at exit behind for a package's name; % is its own sign.
+MIGRATIONS = str(Path(__file__).parent / "migrations").replace("%", "%%")
 LOCK = "SELECT pg_advisory_xact_lock(7230114001)"  # any number that nobody else takes
 NEWER = "Install that version or a newer one: pip install -U 'trainer-sql[postgresql]'."
 
@@ -84,7 +87,7 @@ def _migrate(database: Database) -> None:
         with NO_FORK, engine.connect() as connection:
             connection.exec_driver_sql(LOCK)
             config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
-            config.set_main_option("script_location", "trainer_sql.postgresql:migrations")
+            config.set_main_option("script_location", MIGRATIONS)
             command.upgrade(config, "head")
             connection.commit()
     except CommandError as error:

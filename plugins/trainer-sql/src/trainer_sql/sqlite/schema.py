@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from trainer.errors import StoreError
 from trainer_sql.sqlite.database import FAILURES, Database
 from trainer_sql.sqlite.forks import NO_FORK
 
 VERSION_TABLE = "trainer_sql_version"
 HEAD = "0001"
+# Its path, since Alembic leaves a function to be called at exit behind for a package's name; % is its own sign.
+MIGRATIONS = str(Path(__file__).parent / "migrations").replace("%", "%%")
 
 
 def prepare(database: Database) -> None:
@@ -34,7 +38,7 @@ def _migrate(database: Database) -> None:
             # Of several processes at a new file, one migrates; the others wait here, then find it done.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             config = Config(attributes={"connection": connection, "version_table": VERSION_TABLE})
-            config.set_main_option("script_location", "trainer_sql.sqlite:migrations")
+            config.set_main_option("script_location", MIGRATIONS)
             command.upgrade(config, "head")
             connection.commit()
     except CommandError as error:
