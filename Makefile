@@ -4,7 +4,7 @@ BIN := .venv/bin
 PLUGINS := $(wildcard plugins/*)
 SOURCES := $(wildcard pyproject.toml constraints.txt plugins/*/pyproject.toml)
 
-.PHONY: demo test lint bench tables constraints clean
+.PHONY: demo test lint bench dist matrix tables docs docs-serve constraints clean
 
 demo: .venv/.ready
 	$(BIN)/trainer run information/instructions/company-metrics.md -p TICKER=AAPL --to html
@@ -15,15 +15,31 @@ test: .venv/.ready
 lint: .venv/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src $(wildcard plugins/*/src)
+	$(BIN)/mypy src examples $(wildcard plugins/*/src)
 
 bench: .venv/.ready
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks
+
+# Every distribution as it is published, into dist/: the wheel is built from the source distribution.
+dist: .venv/.ready
+	$(BIN)/python scripts/dist.py
+	$(BIN)/python -m twine check --strict dist/*
+
+# The wheels in dist/, in fresh environments: the core alone, with each plugin, and with its extras.
+matrix: dist
+	$(BIN)/python scripts/matrix.py $(MATRIX)
 
 # What is written from the code and the pyprojects: the README's table, the core's catalog, docs/reference.
 tables: .venv/.ready
 	$(BIN)/python scripts/tables.py
 	$(BIN)/python scripts/reference.py
+
+# The documentation as a site, in .site/html; `make docs-serve` shows it while it is written.
+docs: .venv/.ready
+	$(BIN)/python scripts/website.py
+
+docs-serve: .venv/.ready
+	$(BIN)/python scripts/website.py --serve
 
 # Newer versions of everything: look at the change before committing it.
 constraints: .venv/.ready
@@ -38,4 +54,4 @@ constraints: .venv/.ready
 	touch $@
 
 clean:
-	rm -rf .venv output .trainer
+	rm -rf .venv dist output .site .trainer

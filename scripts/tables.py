@@ -21,10 +21,22 @@ def projects() -> list[dict[str, Any]]:
     return [tomllib.loads(path.read_text())["project"] for path in sorted(ROOT.glob("plugins/*/pyproject.toml"))]
 
 
+# Not roles of the core: what trainer-document finds by entry points of its own.
+GROUPS = (*ROLES, "chart", "theme")
+
+
 def names(project: dict[str, Any]) -> list[tuple[str, str]]:
-    """Role and name of each entry point of a plugin."""
+    """Group and name of each entry point of a plugin."""
     groups = project.get("entry-points", {})
-    return [(role, name) for role in ROLES for name in groups.get(f"trainer.{role}", {})]
+    return [(group, name) for group in GROUPS for name in groups.get(f"trainer.{group}", {})]
+
+
+def needed(project: dict[str, Any], group: str, name: str) -> str:
+    """What to install for a name: the distribution, with the extra that is named after the group or the plugin."""
+    points = project["entry-points"][f"trainer.{group}"]
+    words = {group, *(alias for alias, target in points.items() if target == points[name])}
+    extra = ",".join(sorted(words & project.get("optional-dependencies", {}).keys()))
+    return f"{project['name']}[{extra}]" if extra else str(project["name"])
 
 
 def table() -> str:
@@ -32,9 +44,9 @@ def table() -> str:
     rows = ["| distribution | answers to | what it does |", "|---|---|---|"]
     for project in projects():
         roles: dict[str, list[str]] = {}
-        for role, name in names(project):
-            roles.setdefault(role, []).append(f"`{name}`")
-        answers = "; ".join(f"{role}: {', '.join(found)}" for role, found in roles.items())
+        for group, name in names(project):
+            roles.setdefault(group, []).append(f"`{name}`")
+        answers = "; ".join(f"{group}: {', '.join(found)}" for group, found in roles.items())
         rows.append(
             f"| [{project['name']}](plugins/{project['name']}/README.md) | {answers} | {project['description']} |"
         )
@@ -42,8 +54,10 @@ def table() -> str:
 
 
 def providers() -> str:
-    """The catalogue's mapping from `role.name` to the distribution that answers to it."""
-    found = sorted((f"{role}.{name}", project["name"]) for project in projects() for role, name in names(project))
+    """The catalogue's mapping from `role.name` to what to install for it."""
+    found = sorted(
+        (f"{group}.{name}", needed(project, group, name)) for project in projects() for group, name in names(project)
+    )
     lines = "\n".join(f'    "{name}": "{distribution}",' for name, distribution in found)
     return f"PROVIDERS: Mapping[str, str] = {{\n{lines}\n}}"
 

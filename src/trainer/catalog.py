@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 VERBS = ("retrieve", "store", "secure", "compose", "complete", "convert", "embed", "analyze")
 ROLES = (*VERBS, "intercept", "command", "execute")
 
-# Which of our distributions would answer to a name that nothing installed answers to.
+# What to install of ours for a name that nothing installed answers to, with the extra that it cannot do without.
 # Written by `make tables` from the pyprojects under plugins/; a test fails when it is stale.
 PROVIDERS: Mapping[str, str] = {
+    "chart.vega-lite": "trainer-vega",
+    "command.migrate": "trainer-migrate",
     "command.prompts": "trainer-prompts",
     "command.reports": "trainer-markdown",
     "complete.anthropic": "trainer-litellm",
@@ -53,19 +55,19 @@ PROVIDERS: Mapping[str, str] = {
     "convert.tree-to-markdown": "trainer-markdown",
     "convert.tree-to-pdf": "trainer-typst",
     "convert.tree-to-typst": "trainer-typst",
-    "embed.any": "trainer-litellm",
-    "embed.azure": "trainer-litellm",
-    "embed.cohere": "trainer-litellm",
-    "embed.gemini": "trainer-litellm",
-    "embed.huggingface": "trainer-litellm",
-    "embed.litellm": "trainer-litellm",
-    "embed.llamacpp": "trainer-openai",
-    "embed.lmstudio": "trainer-openai",
-    "embed.mistral": "trainer-litellm",
-    "embed.ollama": "trainer-openai",
-    "embed.openai": "trainer-openai",
-    "embed.vertex_ai": "trainer-litellm",
-    "embed.vllm": "trainer-openai",
+    "embed.any": "trainer-litellm[embed]",
+    "embed.azure": "trainer-litellm[embed]",
+    "embed.cohere": "trainer-litellm[embed]",
+    "embed.gemini": "trainer-litellm[embed]",
+    "embed.huggingface": "trainer-litellm[embed]",
+    "embed.litellm": "trainer-litellm[embed]",
+    "embed.llamacpp": "trainer-openai[embed]",
+    "embed.lmstudio": "trainer-openai[embed]",
+    "embed.mistral": "trainer-litellm[embed]",
+    "embed.ollama": "trainer-openai[embed]",
+    "embed.openai": "trainer-openai[embed]",
+    "embed.vertex_ai": "trainer-litellm[embed]",
+    "embed.vllm": "trainer-openai[embed]",
     "execute.dask": "trainer-dask",
     "retrieve.database": "trainer-database",
     "retrieve.file": "trainer-files",
@@ -79,8 +81,8 @@ PROVIDERS: Mapping[str, str] = {
     "secure.patterns": "trainer-guard",
     "store.hybrid": "trainer-redis",
     "store.mongodb": "trainer-mongo",
-    "store.postgres": "trainer-sql",
-    "store.postgresql": "trainer-sql",
+    "store.postgres": "trainer-sql[postgresql]",
+    "store.postgresql": "trainer-sql[postgresql]",
     "store.redis": "trainer-redis",
     "store.rediss": "trainer-redis",
     "store.sqlite": "trainer-sql",
@@ -171,6 +173,14 @@ class Catalog:
         for role in ROLES:
             for name in self.names(role):
                 yield from self.find(role, name)
+
+
+def install(*distributions: str | None) -> str:
+    """``Run `pip install …`. ``, with quotes around what a shell would read as a pattern; nothing for nothing."""
+    from shlex import join
+
+    wanted = [name for name in distributions if name]
+    return f"Run `{join(['pip', 'install', *wanted])}`. " if wanted else ""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import attrs
 import pluggy
 
 from trainer import hookspecs
-from trainer.catalog import PROVIDERS, ROLES, VERBS, Catalog, Entry, did_you_mean
+from trainer.catalog import PROVIDERS, ROLES, VERBS, Catalog, Entry, did_you_mean, install
 from trainer.errors import (
     AmbiguousPlugin,
     BrokenPlugin,
@@ -112,7 +112,14 @@ class Plugins:
                 instance = self._build(entry)
                 self._entries[id(instance)] = entry
                 self._loaded[role, name] = instance
-                self._manager, self._callers = self._register(entry), {}
+                try:
+                    self._manager, self._callers = self._register(), {}
+                except BaseException as error:  # a warning about it may be an error too
+                    del self._loaded[role, name]
+                    if isinstance(error, pluggy.PluginValidationError):
+                        problem = f"{entry} does not fit its hook: {_last_line(error)}"
+                        raise BrokenPlugin(problem, _remedy(entry)) from error
+                    raise
             return self._loaded[role, name]
 
     def call(self, verb: str, name: str, kind: type[T], **arguments: Any) -> T:
@@ -148,20 +155,15 @@ class Plugins:
             self._callers[verb, key] = caller
             return caller
 
-    def _register(self, newest: Entry) -> pluggy.PluginManager:
+    def _register(self) -> pluggy.PluginManager:
         manager = pluggy.PluginManager("trainer")
         manager.add_hookspecs(hookspecs)
         # pluggy calls the last one registered first; users list the outermost interceptor first.
         listed = [("intercept", name) for name in reversed(self.names("intercept"))]
         for key in dict.fromkeys([key for key in listed if key in self._loaded] + list(self._loaded)):
             instance = self._loaded[key]
-            if manager.is_registered(instance):
-                continue
-            try:
+            if not manager.is_registered(instance):
                 manager.register(instance, name=".".join(key))
-            except pluggy.PluginValidationError as error:
-                del self._loaded[newest.role, newest.name]
-                raise BrokenPlugin(f"{newest} does not fit its hook: {_last_line(error)}", _remedy(newest)) from error
         return manager
 
     def _build(self, entry: Entry) -> Any:
@@ -201,9 +203,11 @@ class Plugins:
             return UnknownPlugin(
                 f"{role} '{name}' is disabled", f"Take it out of 'disable' in {self.config.where('plugins')}."
             )
-        if provider := PROVIDERS.get(f"{role}.{name}"):
-            remedy = f"Run `pip install {provider}`. {remedy}"
-        return UnknownPlugin(f"nothing installed answers to {role} '{name}'{did_you_mean(name, known)}", remedy)
+        first = None if any(self.catalog) else "trainer-core[standard]"
+        advice = install(first, PROVIDERS.get(f"{role}.{name}"))
+        return UnknownPlugin(
+            f"nothing installed answers to {role} '{name}'{did_you_mean(name, known)}", advice + remedy
+        )
 
     def _blame(self, error: Exception) -> None:
         """Note on the error which plugin raised it: the innermost one that its traceback passes through."""
