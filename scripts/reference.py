@@ -152,12 +152,12 @@ def default(field: Any) -> str:
 def configuration() -> str:
     """The tables of trainer.toml, the shipped plugins' among them."""
     parts = [table("pipeline", config.Settings), table("plugins", config.Choices)]
-    parts += [table(name, cls, f" ({verb}, {distribution})") for verb, name, cls, distribution in shipped()]
+    parts += [table(name, cls, f" ({verb}, {place})") for verb, name, cls, place in shipped() if attrs.has(cls)]
     return "\n".join(parts)
 
 
-def shipped() -> Iterator[tuple[str, str, type, str]]:
-    """Verb, name, class and distribution of each plugin class in this repository."""
+def shipped() -> Iterator[tuple[str, str, Any, str]]:
+    """Role, name, class or command, and distribution of each entry point in this repository."""
     projects = [tomllib.loads(path.read_text())["project"] for path in ROOT.glob("plugins/*/pyproject.toml")]
     found = [
         (group.removeprefix("trainer."), name, target, project["name"])
@@ -167,9 +167,7 @@ def shipped() -> Iterator[tuple[str, str, type, str]]:
     ]
     for verb, name, target, distribution in sorted(found):
         module, _, attribute = target.partition(":")
-        cls = getattr(import_module(module), attribute)
-        if attrs.has(cls):
-            yield verb, name, cls, distribution
+        yield verb, name, getattr(import_module(module), attribute), distribution
 
 
 def table(name: str, cls: type, more: str = "") -> str:
@@ -212,7 +210,7 @@ def toml(value: Any) -> str:
 
 
 def cli() -> str:
-    """The help of every command of the core, 80 columns wide."""
+    """The help of every command, those of the shipped plugins at the end, 80 columns wide."""
     listing = "\n".join(f"  {name:<10} {text}" for name, (_, text) in COMMANDS.items())
     parts = [f"## trainer\n\n```text\n{HEAD}\n{listing}\n```\n"]
     top = click.Context(
@@ -221,6 +219,8 @@ def cli() -> str:
     for name, (target, _) in COMMANDS.items():
         module, _, attribute = target.partition(":")
         parts += explain(getattr(import_module(module), attribute), name, top)
+    for role, name, command, _ in shipped():
+        parts += explain(command, name, top) if role == "command" else ()
     return "\n".join(parts)
 
 
