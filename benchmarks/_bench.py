@@ -1,9 +1,10 @@
-"""What the benchmarks share: throw-away environments, children's CPU time, interleaved rounds, one report."""
+"""What the benchmarks share: throw-away environments, children's CPU time, interleaved rounds, one way to report."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -12,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".bench"
@@ -42,16 +43,60 @@ class Target(NamedTuple):
     measured: float
     limit: float
 
+    @property
+    def verdict(self) -> str:
+        return "held" if self.measured <= self.limit else "MISSED"
+
 
 Case = Callable[[], Sample]
 
 
-def arguments(text: str, rounds: int) -> argparse.Namespace:
-    """The options every benchmark has: `rounds` and `json`."""
-    parser = argparse.ArgumentParser(description=text)
-    parser.add_argument("--rounds", type=int, default=rounds, help="how often each case is measured")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return parser.parse_args()
+class Table(NamedTuple):
+    """Measured figures: the first column says what a row is about, `None` is what was not measured."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | None]]
+    title: str = ""
+
+
+def options(text: str | None, rounds: int) -> argparse.ArgumentParser:
+    """The options every benchmark has, `rounds` and `json`, and what its module says of it."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"how often each case is measured ({rounds})")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    return parser
+
+
+def publish(
+    args: argparse.Namespace, title: str, tables: Sequence[Table], targets: Sequence[Target] = (), *notes: str
+) -> None:
+    """Print what was measured: tables, notes and targets, as text or as JSON."""
+    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if args.json:
+        facts = {"title": title, "machine": machine, "notes": notes}
+        facts |= {
+            name: [part._asdict() for part in parts] for name, parts in (("tables", tables), ("targets", targets))
+        }
+        print(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    print(title)
+    for table in tables:
+        lines = [[*table.columns], *([written(cell) for cell in row] for row in table.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        print(f"\n{table.title}" if table.title else "")
+        for first, *rest in lines:
+            cells = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
+            print(f"{first:{widths[0]}}", *cells, sep="  ")
+    print("", *(f"note: {note}" for note in notes), f"machine: {machine}", sep="\n")
+    for target in targets:
+        print(f"target: {target.text} ≤ {target.limit:g}: {target.measured:.3g}, {target.verdict}")
+
+
+def written(cell: str | float | None) -> str:
+    """A cell as text, with three digits that count."""
+    if cell is None:
+        return "–"
+    return cell if isinstance(cell, str) else f"{cell:,.{max(0, 2 - math.floor(math.log10(abs(cell) or 1)))}f}"
 
 
 def environment(name: str, *packages: str | Path) -> Path | None:
@@ -111,9 +156,7 @@ def loop(call: Callable[[], object], times: int) -> Sample:
 class Bench:
     """Cases measured in turn, A B C A B C …, so that a busy moment of the machine hits all of them alike."""
 
-    def __init__(self, title: str, cases: Mapping[str, Case], rounds: int) -> None:
-        self.title = title
-        self.rounds = rounds
+    def __init__(self, cases: Mapping[str, Case], rounds: int) -> None:
         self.load = os.getloadavg()[0]
         self.samples: dict[str, list[Sample]] = {name: [] for name in cases}
         for case in cases.values():
@@ -126,44 +169,29 @@ class Bench:
         """The least CPU time of a case: what it costs when nothing disturbs it."""
         return min(sample.cpu for sample in self.samples[name])
 
-    def report(self, args: argparse.Namespace, base: str, unit: str, targets: Sequence[Target], *versions: str) -> None:
-        """Print the table, or JSON: times in `unit` (`ms` or `µs`), ratios of the least CPU time to `base`'s."""
+    def table(self, base: str, unit: str) -> Table:
+        """CPU and wall times in `unit` (`ms` or `µs`), and the ratios of the least CPU times to `base`'s."""
         scale = {"ms": 1e3, "µs": 1e6}[unit]
-        rows = [self._row(name, base, scale) for name in self.samples]
-        spread = statistics.median(row["spread"] for row in rows)
-        loads = f"load {self.load:.1f} before and {os.getloadavg()[0]:.1f} after"
-        advice = "noisy, so trust the minimum" if spread > 0.1 else "quiet enough"
-        noise = f"{self.rounds} rounds, spread {spread:.0%}, {loads}: {advice}"
-        system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-        machine = ", ".join([f"Python {platform.python_version()}", system, *versions])
-        if args.json:
-            facts: dict[str, Any] = {
-                "title": self.title,
-                "unit": unit,
-                "base": base,
-                "machine": machine,
-                "noise": noise,
-            }
-            facts |= {"rows": rows, "targets": [target._asdict() for target in targets]}
-            print(json.dumps(facts, ensure_ascii=False, indent=2))
-            return
-        print(f"{self.title}\n\n{'':36} CPU {unit:<3}   median  spread  × base   wall {unit}")
-        for row in rows:
-            figures = "{cpu_min:8.2f} {cpu_median:8.2f} {spread:7.0%} {ratio:7.2f} {wall_median:9.2f}".format(**row)
-            print(f"{row['name']:35} {figures}")
-        print(f"\nbase: {base}\nmachine: {machine}\nnoise: {noise}")
-        for target in targets:
-            verdict = "held" if target.measured <= target.limit else "MISSED"
-            print(f"target: {target.text} ≤ {target.limit:g}: {target.measured:.3g}, {verdict}")
+        columns = [f"base: {base}", f"CPU {unit}, least", "× base", "median", "spread", f"wall {unit}, median"]
+        return Table(columns, [self._row(name, base, scale) for name in self.samples])
 
-    def _row(self, name: str, base: str, scale: float) -> dict[str, Any]:
+    def _row(self, name: str, base: str, scale: float) -> list[str | float]:
+        cpu = [sample.cpu * scale for sample in self.samples[name]]
+        wall = statistics.median(sample.wall * scale for sample in self.samples[name])
+        ratio, spread = self.best(name) / self.best(base), f"{self._spread(name):.0%}"
+        return [name, min(cpu), ratio, statistics.median(cpu), spread, wall]
+
+    def _spread(self, name: str) -> float:
+        """The distance between the quartiles, as a share of the median."""
         cpu = [sample.cpu for sample in self.samples[name]]
         low, median, high = statistics.quantiles(cpu, n=4) if len(cpu) > 1 else cpu * 3
-        return {
-            "name": name,
-            "cpu_min": min(cpu) * scale,
-            "cpu_median": median * scale,
-            "spread": (high - low) / median,
-            "ratio": min(cpu) / self.best(base),
-            "wall_median": statistics.median(sample.wall for sample in self.samples[name]) * scale,
-        }
+        return (high - low) / median
+
+    @property
+    def noise(self) -> str:
+        """How far the figures can be trusted."""
+        spread = statistics.median(map(self._spread, self.samples))
+        rounds = max(map(len, self.samples.values()))
+        advice = "noisy, so trust the least" if spread > 0.1 else "quiet enough"
+        loads = f"load {self.load:.1f} before and {os.getloadavg()[0]:.1f} after"
+        return f"{rounds} rounds, spread {spread:.0%}, {loads}: {advice}"

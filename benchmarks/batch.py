@@ -7,16 +7,15 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
-from _bench import ENVIRONMENT, Target
+from _bench import ENVIRONMENT, Table, Target, options, publish
 
 TASK = "# {TICKER}\n\nWrite about {TICKER}."
 JOBS, SIDE_BY_SIDE = 8, 100
@@ -139,44 +138,37 @@ def child(name: str, count: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the figures of all cases, or those of one for the process that asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000, help="how many runs the batch has")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    """Publish the figures of all cases, or print those of one for the process that asked."""
+    parser = options(__doc__, rounds=1)
+    parser.add_argument("--rows", type=int, default=10_000, help="how many runs the batch has (10000)")
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.case:
         print(json.dumps(CASES[args.case](args.rows)))
         return
     load = os.getloadavg()[0]
-    one, many, aio = (
-        child("alone", min(1000, args.rows)),
-        child("batch", args.rows),
-        child("side_by_side", SIDE_BY_SIDE),
-    )
+    found: dict[str, list[dict[str, float]]] = {"alone": [], "batch": []}
+    for _ in range(args.rounds):
+        found["alone"].append(child("alone", min(1000, args.rows)))
+        found["batch"].append(child("batch", args.rows))
+    one, many = (min(rounds, key=itemgetter("cpu")) for rounds in found.values())
+    aio = child("side_by_side", SIDE_BY_SIDE)
     targets = [
         Target("CPU of a run in a batch, × that of a run alone", many["cpu"] / one["cpu"], 2.0),
         Target(f"memory after {args.rows} runs, × that after 1,000", many["late"] / many["early"], 1.1),
     ]
-    if args.json:
-        facts: dict[str, Any] = {"rows": args.rows, "alone": one, "batch": many, "side_by_side": aio}
-        print(json.dumps({**facts, "targets": [target._asdict() for target in targets]}, indent=2))
-        return
-    print(f"{'':36} CPU ms   wall ms (of a run)")
-    print(f"{'one after the other':35} {one['cpu'] * 1e3:7.2f} {one['wall'] * 1e3:9.2f}")
-    print(f"{f'a batch of {args.rows}, {JOBS} at once':35} {many['cpu'] * 1e3:7.2f} {many['wall'] * 1e3:9.2f}")
-    print(f"\nmemory: {many['early']:.1f} MB after 1,000 runs, {many['late']:.1f} MB after {args.rows}")
-    print(f"a second start, with nothing to do: {many['again'] * 1e3:.0f} ms")
-    print(
-        f"{SIDE_BY_SIDE} pipelines side by side in asyncio, with 0.2 s for each answer: {aio['wall']:.2f} s in all;"
-        f" the loop waited for its turn {aio['median'] * 1e3:.1f} ms (median), {aio['longest'] * 1e3:.0f} ms at most"
-        f" ({aio['quiet'] * 1e3:.0f} ms when nothing runs)"
-    )
-    machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    print(f"machine: {machine}, load {load:.1f} before and {os.getloadavg()[0]:.1f} after")
-    for target in targets:
-        verdict = "held" if target.measured <= target.limit else "MISSED"
-        print(f"target: {target.text} ≤ {target.limit:g}: {target.measured:.3g}, {verdict}")
+    names = {"one after the other": one, f"a batch of {args.rows}, {JOBS} at once": many}
+    rows = [(name, facts["cpu"] * 1e3, facts["wall"] * 1e3) for name, facts in names.items()]
+    waits = ", ".join(f"{name} {aio[name] * 1e3:.1f} ms" for name in ("median", "longest", "quiet"))
+    notes = [
+        f"memory: {many['early']:.1f} MB after 1,000 runs, {many['late']:.1f} MB after {args.rows}",
+        f"a second start, with nothing to do: {many['again'] * 1e3:.0f} ms",
+        f"{SIDE_BY_SIDE} pipelines side by side in asyncio, 0.2 s for each answer: {aio['wall']:.2f} s in all",
+        f"for how long that loop waited for its turn (quiet: the longest when nothing runs): {waits}",
+        f"{args.rounds} rounds, load {load:.1f} before and {os.getloadavg()[0]:.1f} after",
+    ]
+    table = Table(["a run", "CPU ms", "wall ms"], rows)
+    publish(args, "A batch with a null model", [table], targets, *notes)
 
 
 if __name__ == "__main__":

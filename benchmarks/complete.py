@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from _bench import BIN, ENVIRONMENT, Bench, Case, Sample, Target, arguments, environment, loop, version
+from _bench import BIN, ENVIRONMENT, Bench, Case, Sample, Target, environment, loop, options, publish, version
 
 CALLS, THREADS, LATENCY = 200, 64, 0.2
 FLOOR = math.ceil(CALLS / THREADS) * LATENCY  # seconds
@@ -141,7 +141,7 @@ def worker(stack: ExitStack, url: str, name: str, place: Path) -> Case:
 
 
 def main() -> None:
-    args = arguments((__doc__ or "").splitlines()[0], rounds=7)
+    args = options(__doc__, rounds=7).parse_args()
     names = ("litellm", "langchain-openai", "haystack-ai")
     peers = {name: place for name in names if (place := environment(f"complete-{name}", name))}
     with ExitStack() as stack:
@@ -150,14 +150,14 @@ def main() -> None:
         cases = {"httpx alone": worker(stack, url, "httpx", BIN), "trainer": worker(stack, url, "trainer", BIN)}
         cases |= {name: worker(stack, url, name, place) for name, place in peers.items()}
         title = f"{CALLS} completions, {THREADS} at a time, {LATENCY * 1000:g} ms each: at least {FLOOR:g} s"
-        bench = Bench(title, cases, args.rounds)
+        bench = Bench(cases, args.rounds)
     wall = {name: median(sample.wall for sample in samples) for name, samples in bench.samples.items()}
     targets = [Target("trainer's wall time / the server's own", wall["trainer"] / FLOOR, 1.15)]
     if "litellm" in peers:
         targets.append(Target("wall time, trainer / litellm", wall["trainer"] / wall["litellm"], 0.5))
         targets.append(Target("CPU time, trainer / litellm", bench.best("trainer") / bench.best("litellm"), 1 / 3))
     versions = [version(BIN, "trainer-core"), version(BIN, "httpx"), *(version(peers[name], name) for name in peers)]
-    bench.report(args, "trainer", "ms", targets, *versions)
+    publish(args, title, [bench.table("trainer", "ms")], targets, bench.noise, ", ".join(versions))
 
 
 if __name__ == "__main__":

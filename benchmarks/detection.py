@@ -7,7 +7,6 @@ rows in view. Disguises, encodings and places are measured on attacks that are f
 
 from __future__ import annotations
 
-import argparse
 import base64
 import codecs
 import json
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _bench import CACHE, ROOT
+from _bench import CACHE, ROOT, Table, options, publish
 
 from trainer import Finding, Segment, Stage
 from trainer.guarding import Action, judge
@@ -138,7 +137,7 @@ def kept(
 HIDDEN = {"tags", "bidi", "invisible", "control", "nul"}  # these tell of a disguise, and not of what is disguised
 
 
-def speed() -> dict[str, str]:
+def speed(rounds: int) -> dict[str, str]:
     """Megabytes per second of CPU time for a filing in HTML, and milliseconds for a parameter of 300 characters."""
     filing = max((SHARED / "payloads/sec/filings").glob("*.html"), key=lambda path: path.stat().st_size)
     text = filing.read_text(errors="replace")[:400_000]
@@ -150,7 +149,7 @@ def speed() -> dict[str, str]:
         "both": lambda part: (inspect(part), classify(part, "document", rate=RATES["document"])),
     }.items():
         # Each text is a new one: what was read of the last ones is kept.
-        whole = min(_cpu(work, f"{name} {number} {text}") for number in range(3))
+        whole = min(_cpu(work, f"{name} {number} {text}") for number in range(rounds))
         each = sorted(_cpu(work, f"{name} {number} {parameter}"[:300]) for number in range(300))
         told[name] = (
             f"{len(text) / whole / 1e6:.1f} MB/s; parameter {each[150] * 1e3:.2f} ms, 99 %: {each[296] * 1e3:.2f} ms"
@@ -164,7 +163,7 @@ def _cpu(work: Callable[[str], object], text: str) -> float:
     return time.thread_time() - began
 
 
-def measure(stack: Stack, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def measure(stack: Stack, rows: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Mapping[str, Any]]:
     """Everything, by heading."""
     findings = [stack.found(row["text"], stage_of(row), row["source"]) for row in rows]
     hits = [bool(some) for some in findings]
@@ -201,29 +200,20 @@ def measure(stack: Stack, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mappin
     sample = random.Random(1).sample(plain, min(len(plain), 150))
     told["kept in disguise"] = kept(stack, sample, DISGUISES)
     told["kept when encoded"] = kept(stack, sample, ENCODINGS)
-    told["speed"] = speed()
+    told["speed"] = speed(rounds)
     return told
 
 
 def main() -> None:
-    """Measure, and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    options = parser.parse_args()
+    args = options(__doc__, rounds=3).parse_args()
     folder = CACHE / "detection"
     if not any(folder.glob("*.npz")):
         print("training heads that have not seen a source …", file=sys.stderr)
-        subprocess.run(
-            [sys.executable, ROOT / "scripts/train_classifier.py", "--check", "--unseen", folder], check=False
-        )
-    told = measure(Stack(folder), rows_of(SHARED / "security/labelled.jsonl"))
-    if options.json:
-        print(json.dumps(told, indent=1))
-        return
-    for heading, lines in told.items():
-        print(f"\n{heading}")
-        for name, value in lines.items():
-            print(f"  {name:60} {value:.3f}" if isinstance(value, float) else f"  {name:60} {value}")
+        words = [sys.executable, ROOT / "scripts/train_classifier.py", "--check", "--unseen", folder]
+        subprocess.run(words, stdout=sys.stderr, check=False)
+    told = measure(Stack(folder), rows_of(SHARED / "security/labelled.jsonl"), args.rounds)
+    tables = [Table([heading, "measured"], [*lines.items()]) for heading, lines in told.items()]
+    publish(args, "Attacks found, harmless texts flagged", tables)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from functools import partial
 
 import pluggy
-from _bench import BIN, Bench, Target, arguments, loop, version
+from _bench import BIN, Bench, Target, loop, options, publish, version
 
 from trainer import Pipeline, Query, RetrievalResult, hookimpl, hookspecs, plugin
 
@@ -64,7 +64,7 @@ def ours(interceptors: int) -> Callable[[Query], object]:
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", rounds=25)
+    args = options(__doc__, rounds=25).parse_args()
     query = Query("toy7")
     # pluggy asks the last one registered first, so the one that answers is registered first: it is asked last.
     asked = [Picky(name) for name in sorted(NAMES, key=query.source.__ne__)]
@@ -79,9 +79,10 @@ def main() -> None:
     }
     gc.disable()
     cases = {name: partial(loop, call, CALLS) for name, call in calls.items()}
-    bench = Bench("Dispatch: CPU time of one call", cases, args.rounds)
+    bench = Bench(cases, args.rounds)
     limit = Target("trainer with 3 interceptors, µs", bench.best("trainer, 30 names, 3 interceptors") * 1e6, 10)
-    bench.report(args, "dictionary", "µs", [limit], version(BIN, "trainer-core"), version(BIN, "pluggy"))
+    versions = f"{version(BIN, 'trainer-core')}, {version(BIN, 'pluggy')}"
+    publish(args, "Dispatch: CPU time of one call", [bench.table("dictionary", "µs")], [limit], bench.noise, versions)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ are read; `check` is all that is done for a text, `read the records` what is don
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -19,7 +18,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from functools import partial
 from typing import Any, NamedTuple
 
-from _bench import ROOT, Bench, Target, loop
+from _bench import ROOT, Bench, Table, Target, loop, options, publish
 
 from trainer import StoredData
 from trainer_guard.grounding import Grounding, Status
@@ -524,28 +523,22 @@ def speed(facts: int, rounds: int) -> tuple[Bench, int]:
         "look up alone": lambda: [grounding.look_up(claim) for claim in claims],
         "read the records": lambda: Grounding({"facts": as_record(data, "A")}),
     }
-    bench = Bench("grounding", {name: partial(loop, case, 5) for name, case in cases.items()}, rounds)
+    bench = Bench({name: partial(loop, case, 5) for name, case in cases.items()}, rounds)
     return bench, len(grounding.check(text).checked)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--reports", type=int, default=2000)
+    parser = options(__doc__, rounds=7)
+    parser.add_argument("--reports", type=int, default=2000, help="how many reports are written and checked (2000)")
     parser.add_argument("--examples", action="store_true", help="show what was missed")
-    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    targets = []
+    targets, tables = [], []
     for facts, least in ((60, 0.995), (300, 0.97)):
         tally = accuracy(args.reports // 2, facts, facts)
         wrong, alarms = tally.rate("wrong"), tally.rate("true")
-        if not args.json:
-            print(
-                f"\n{facts} facts, {sum(tally.all.values()):,} figures: flagged {wrong:.2%} of the wrong, "
-                f"{alarms:.2%} of the true"
-            )
-            for kind in sorted(tally.all):
-                print(f"  {kind:20} {tally.all[kind]:6,} {tally.flagged[kind] / tally.all[kind]:8.2%}")
+        title = f"Flagged: {wrong:.2%} of the wrong, {alarms:.2%} of the true"
+        rows = [(kind, f"{count:,}", f"{tally.flagged[kind] / count:.2%}") for kind, count in sorted(tally.all.items())]
+        tables.append(Table([f"{facts} facts", "figures", "flagged"], rows, title))
         if args.examples:
             print("\n".join(f"{kind}: {line}" for kind, lines in tally.examples.items() for line in lines))
             print(sorted(tally.named.items()))
@@ -556,7 +549,7 @@ def main() -> None:
     bench, figures = speed(300, args.rounds)
     lookups = bench.best("look up alone") * 1e3
     targets.append(Target(f"ms to look {figures} figures up among 300 facts", lookups, 1))
-    bench.report(args, "check", "ms", targets)
+    publish(args, "Figures traced to records", [*tables, bench.table("check", "ms")], targets, bench.noise)
 
 
 if __name__ == "__main__":

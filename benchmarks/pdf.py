@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pypdf
-from _bench import Bench, Sample, Target, arguments
+from _bench import BIN, Bench, Sample, Target, options, publish, version
 
 from trainer import Document
 from trainer_markdown import FormatConverter
@@ -107,7 +107,7 @@ def pages(document: Document) -> int:
 
 
 def main() -> None:
-    args = arguments(str(__doc__), rounds=5)
+    args = options(__doc__, rounds=5).parse_args()
     few_words, many_words = report(17), report(480)
     convert = FormatConverter().convert
     html = Document(convert(few_words, "markdown", "html", ABOUT), "html", ABOUT)
@@ -120,7 +120,7 @@ def main() -> None:
         f"trainer-pdf, {counts[2]} pages": partial(edge, press, html),
         "WeasyPrint alone": partial(alone, str(html.content)),
     }
-    bench = Bench("PDF of a report", cases, args.rounds)
+    bench = Bench(cases, args.rounds)
     few, many, ours, bare = map(bench.best, cases)
     typst.close()
     press.close()
@@ -129,7 +129,8 @@ def main() -> None:
         Target("trainer-typst / trainer-pdf", few / ours, 0.1),
         Target("a page of many / a page of few, trainer-typst", many / counts[1] / (few / counts[0]), 1.2),
     ]
-    bench.report(args, "WeasyPrint alone", "ms", targets)
+    versions = ", ".join(version(BIN, name) for name in ("weasyprint", "typst"))
+    publish(args, "PDF of a report", [bench.table("WeasyPrint alone", "ms")], targets, bench.noise, versions)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _bench import BIN, CACHE, ENVIRONMENT, Bench, Case, Sample, Target, arguments, environment, loop, version
+from _bench import BIN, CACHE, ENVIRONMENT, Bench, Case, Sample, Target, environment, loop, options, publish, version
 
 CALLS = 100
 MEMORY = Path("/dev/shm")  # where Linux keeps a file system in memory
@@ -144,7 +144,7 @@ def worker(stack: ExitStack, name: str, place: Path, folder: Path) -> Case:
 
 
 def main() -> None:
-    args = arguments((__doc__ or "").splitlines()[0], rounds=15)
+    args = options(__doc__, rounds=15).parse_args()
     CACHE.mkdir(exist_ok=True)
     peers = {name: place for name in ("langchain-core", "haystack-ai") if (place := environment(name, name))}
     with ExitStack() as stack:
@@ -155,13 +155,14 @@ def main() -> None:
         cases["trainer, up to the answer"] = start("answer", BIN, CACHE)
         cases["the two files alone"] = start("files", BIN, CACHE)
         cases |= {name: start(name, place, CACHE) for name, place in peers.items()}
-        bench = Bench("A run with a null model: CPU time of one call", cases, args.rounds)
+        bench = Bench(cases, args.rounds)
     ours = [name for name in cases if name.startswith("trainer") and "langchain-core" in peers]
     targets = [
         Target(f"{name} / langchain-core", bench.best(name) / bench.best("langchain-core"), 0.2) for name in ours
     ]
-    versions = [version(place, name) for name, place in peers.items()]
-    bench.report(args, "trainer, up to the answer", "µs", targets, version(BIN, "trainer-core"), *versions)
+    versions = [version(place, name) for name, place in {"trainer-core": BIN, **peers}.items()]
+    table = bench.table("trainer, up to the answer", "µs")
+    publish(args, "A run with a null model: CPU time of one call", [table], targets, bench.noise, ", ".join(versions))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from _bench import BIN, CACHE, ROOT, Bench, Target, arguments, command, environment, version
+from _bench import BIN, CACHE, ROOT, Bench, Target, command, environment, options, publish, version
 
 TOYS = 30
 PLUGIN = """\
@@ -38,7 +38,7 @@ def wheel(folder: Path, number: int) -> Path:
 
 
 def main() -> None:
-    args = arguments(__doc__ or "", rounds=15)
+    args = options(__doc__, rounds=15).parse_args()
     wheels = CACHE / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     core = environment("core", f"--editable={ROOT}")
@@ -60,13 +60,14 @@ def main() -> None:
             cases[f"trainer plugins, {TOYS} plugins"] = command(toys / "trainer", "plugins", cwd=here)
         cases["pytest --help"] = command(BIN / "pytest", "--help", cwd=here)
         cases |= {f"{name} --help": command(place / name, "--help", cwd=here) for name, place in peers.items()}
-        bench = Bench("Start-up: CPU time of a whole process", cases, args.rounds)
+        bench = Bench(cases, args.rounds)
     bare, ours = bench.best("python -c pass"), bench.best("trainer --help")
     targets = [Target("trainer --help / python -c pass", ours / bare, 8)]
     if "llm" in peers:
         targets.append(Target("trainer --help / llm --help", ours / bench.best("llm --help"), 0.1))
     versions = [version(place, name) for name, place in {"trainer-core": BIN, "pytest": BIN, **peers}.items()]
-    bench.report(args, "python -c pass", "ms", targets, *versions)
+    title, table = "Start-up: CPU time of a whole process", bench.table("python -c pass", "ms")
+    publish(args, title, [table], targets, bench.noise, ", ".join(versions))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,11 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from _bench import ENVIRONMENT, ROOT, Table, Target, environment, options, publish, version
 
 Documents = dict[str, dict[str, Any]]
 Works = dict[str, Callable[[Documents], object]]
@@ -192,8 +194,6 @@ def measure(side: str, count: int) -> dict[str, float]:
 
 def child(place: Path, side: str, count: int) -> dict[str, float]:
     """`measure` in a process of its own."""
-    from _bench import ENVIRONMENT
-
     command = [place / "python", __file__, "--side", side, "--count", str(count)]
     done = subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True)
     times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -211,51 +211,46 @@ def rounds(place: Path, sides: Iterable[str], count: int, number: int) -> dict[s
     return found
 
 
-def table(found: Mapping[str, Mapping[str, list[float]]], sides: Iterable[str]) -> None:
-    """Print the least time of each work, and its ratio to that by hand."""
-    print(f"{'µs CPU each (× by hand)':24}" + "".join(f"{side:>18}" for side in sides))
+def table(found: Mapping[str, Mapping[str, list[float]]], sides: Sequence[str], count: int) -> Table:
+    """The least time of each work, and its ratio to that by hand."""
+    rows = []
     for name, times in found.items():
         if name != "index":
-            base = min(times["by hand"])
+            least = {side: min(times[side]) for side in sides if side in times}
             cells = [
-                f"{min(times[side]) * 1e6:9.1f} ({min(times[side]) / base:5.2f})" if side in times else "-"
+                f"{least[side] * 1e6:.1f} ({least[side] / least['by hand']:.2f})" if side in least else None
                 for side in sides
             ]
-            print(f"{name:24}" + "".join(f"{cell:>18}" for cell in cells))
+            rows.append([name, *cells])
+    heads = [f"{side}, {LARGEST[side]}" if LARGEST.get(side, count) < count else side for side in sides]
+    return Table([f"{count} documents", *heads], rows, "µs of CPU time each (× by hand)")
 
 
 def main() -> None:
-    """Measure, and print times and ratios for each kind of work."""
-    from _bench import ROOT, environment
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000, help="documents (default: 20000)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the least times count (default: 5)")
+    """Measure, and publish times and ratios for each kind of work."""
+    parser = options(__doc__, rounds=5)
+    parser.add_argument("--count", type=int, default=20_000, help="documents (20000)")
     parser.add_argument("--growth", action="store_true", help="from a thousand to a million documents instead")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.side:
-        print(json.dumps(measure(options.side, options.count)))
+    args = parser.parse_args()
+    if args.side:
+        print(json.dumps(measure(args.side, args.count)))
         return
     place = environment("store", "-e", ROOT, "-e", ROOT / "plugins" / "trainer-sql", *PACKAGES)
     if place is None:
         raise SystemExit("the store is compared with nothing: its peers cannot be installed")
-    sides = ["by hand", "trainer"] if options.growth else list(SIDES)
-    for count in (1000, 10_000, 100_000, 1_000_000) if options.growth else (options.count,):
-        found = rounds(place, sides, count, options.rounds)
-        if options.json:
-            print(json.dumps({"count": count, "seconds": found}))
-            continue
-        print(f"{count} documents; {', '.join(f'{side}: {LARGEST[side]}' for side in sides if side in LARGEST)}")
-        table(found, sides)
-        spread = statistics.median(
-            max(times["by hand"]) / min(times["by hand"]) - 1 for times in found.values() if "by hand" in times
-        )
-        print(f"noise: {options.rounds} rounds, {spread:.0%} from least to most, load {os.getloadavg()[0]:.1f}")
+    sides = ["by hand", "trainer"] if args.growth else list(SIDES)
+    tables, targets, spreads = [], [], []
+    for count in (1000, 10_000, 100_000, 1_000_000) if args.growth else (args.count,):
+        found = rounds(place, sides, count, args.rounds)
+        tables.append(table(found, sides, count))
+        spreads += [max(times["by hand"]) / min(times["by hand"]) - 1 for times in found.values() if "by hand" in times]
         for name, limit in TARGETS.items():
             ratio = min(found[name]["trainer"]) / min(found[name]["by hand"])
-            print(f"target: {name} ≤ {limit:g}: {ratio:.2f}, {'held' if ratio <= limit else 'MISSED'}")
+            targets.append(Target(f"{name}, {count} documents", ratio, limit))
+    noise = f"{args.rounds} rounds, {statistics.median(spreads):.0%} from least to most, load {os.getloadavg()[0]:.1f}"
+    versions = ", ".join(version(place, name) for name in PACKAGES)
+    publish(args, "The SQLite store", tables, targets, noise, versions)
 
 
 if __name__ == "__main__":

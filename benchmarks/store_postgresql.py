@@ -8,7 +8,6 @@ keeps no versions, no times and no metadata, checks nothing, and finds scalars o
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import statistics
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import psycopg
+from _bench import BIN, Table, options, publish, version
 
 from trainer_sql import PostgreSQLStore
 
@@ -138,14 +138,13 @@ def documents(count: int, price: float) -> Documents:
 
 
 def main() -> None:
-    """Measure, and print microseconds and the ratio for each kind of work."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure, and publish microseconds and the ratio for each kind of work."""
+    parser = options(__doc__, rounds=5)
     parser.add_argument("url", nargs="?", default="postgresql://127.0.0.1/test", help="a database, without options")
-    parser.add_argument("--count", type=int, default=5000, help="documents a round (default: 5000)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the medians count (default: 5)")
-    options = parser.parse_args()
-    first, second = documents(options.count, 0.25), documents(options.count, 0.75)
-    some = dict(list(second.items())[: max(1, options.count // 5)])
+    parser.add_argument("--count", type=int, default=5000, help="documents a round (5000)")
+    args = parser.parse_args()
+    first, second = documents(args.count, 0.25), documents(args.count, 0.75)
+    some = dict(list(second.items())[: max(1, args.count // 5)])
     works: dict[str, tuple[int, Callable[[Side], None]]] = {
         "bulk, new": (len(first), lambda side: side.bulk(first)),
         "bulk, changed": (len(second), lambda side: side.bulk(second)),
@@ -157,12 +156,12 @@ def main() -> None:
         "count without an index": (5, lambda side: side.scan(["Biotechnology"] * 5)),
     }
     times: dict[tuple[str, type], list[float]] = {}
-    with psycopg.connect(options.url, autocommit=True) as admin:
-        for _ in range(options.rounds):
+    with psycopg.connect(args.url, autocommit=True) as admin:
+        for _ in range(args.rounds):
             schemas = [f"bench_{uuid4().hex}" for _ in range(2)]
             for schema in schemas:
                 admin.execute(f"CREATE SCHEMA {schema}".encode())
-            bare, ours = Bare(options.url + OPTIONS + schemas[0]), Postgres(options.url + OPTIONS + schemas[1])
+            bare, ours = Bare(args.url + OPTIONS + schemas[0]), Postgres(args.url + OPTIONS + schemas[1])
             for name, (count, work) in works.items():
                 for side in (bare, ours):
                     start = time.perf_counter()
@@ -176,10 +175,13 @@ def main() -> None:
             ours.store.close()
             for schema in schemas:
                 admin.execute(f"DROP SCHEMA {schema} CASCADE".encode())
-    print(f"{'µs per document':26}{'psycopg':>14}{'store':>10}{'ratio':>9}")
+    rows = []
     for name in works:
         mine, theirs = (statistics.median(times[name, kind]) for kind in (Postgres, Bare))
-        print(f"{name:26}{theirs:14.1f}{mine:10.1f}{mine / theirs:8.1f}x")
+        rows.append((name, theirs, mine, mine / theirs))
+    versions = ", ".join(version(BIN, name) for name in ("trainer-sql", "psycopg"))
+    table = Table(["wall µs of a document", "psycopg", "store", "× psycopg"], rows)
+    publish(args, "The PostgreSQL store", [table], (), f"{args.rounds} rounds, medians", versions)
 
 
 if __name__ == "__main__":
