@@ -30,7 +30,7 @@ FOLDER = own_folder("XDG_CACHE_HOME", ".cache") / "specifications"
 def fetch() -> None:
     """Put the texts into `FOLDER`. Raises `ValueError` if they are not those that are expected."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(  # noqa: S603  # the registry's own client, with arguments of ours
+        subprocess.run(  # the registry's own client, with arguments of ours
             [*_pip(), "download", "--quiet", "--no-deps", "--no-binary", "marko", "--dest", folder, SOURCE], check=True
         )
         (archive,) = Path(folder).glob("marko-*.tar.gz")

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from trainer import Config, Document, Pipeline, hookimpl, plugin
 from trainer.errors import ConversionError
-from trainer.formats import Edge, between, loss, routes
+from trainer.formats import Edge, aims, between, loss, routes
 
 EDGES = [
     Edge("markdown-to-tree"), Edge("markdown-to-html", 15), Edge("tree-to-html"),
@@ -120,3 +120,19 @@ def test_a_pinned_engine_is_a_must_and_a_configured_one_a_wish(tmp_path: Path) -
         assert made.convert(Document("x", "markdown"), "pdf", via="html").text == "x tree html weasyprint"
         with pytest.raises(ConversionError, match="no way from markdown to pdf uses chromium"):
             made.convert(Document("x", "markdown"), "pdf", via="chromium")
+
+
+def test_a_pinned_conversion_is_passed_where_a_cheaper_way_loses_no_more() -> None:
+    found = list(routes(EDGES, "markdown", "html", via="tree-to-html"))
+    assert [names(route) for route in found] == [["markdown-to-html"], ["markdown-to-tree", "tree-to-html"]]
+
+
+def test_of_several_formats_those_are_pinned_that_a_way_leads_to(tmp_path: Path) -> None:
+    with pipeline(tmp_path) as made:
+        assert aims(made.plugins, "markdown", ["htm", "pdf"], "typst") == {"html": "", "pdf": "typst"}
+        assert aims(made.plugins, "markdown", ["pdf", "html"]) == {"pdf": "", "html": ""}
+        for targets in (["html"], []):
+            with pytest.raises(ConversionError, match="no format of this run uses typst"):
+                aims(made.plugins, "markdown", targets, "typst")
+        with pytest.raises(ConversionError, match="nothing installed converts markdown to odt"):
+            aims(made.plugins, "markdown", ["pdf", "odt"], "typst")

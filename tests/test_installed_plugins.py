@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from trainer import Document, Pipeline, Query, TrainerError
+from trainer.catalog import Catalog
+from trainer.cli import main
+from trainer_document.charts import chart
+
 from .conftest import Environment, write_distribution
 
 RATES = '''"""Interest rates, made up."""
@@ -181,3 +186,33 @@ def test_a_plugin_without_packaging_is_named_in_trainer_toml(environment: Enviro
     settings(project, '[plugins.local]\n"retrieve.mine" = "toy_rates:Rates"\n[mine]\nrate = 7\n')
     done = environment.trainer("retrieve", "mine", "currency=SEK", "--no-store", "--json", cwd=project)
     assert json.loads(done.stdout)["result"]["data"]["rate"] == 7
+
+
+MISSING: dict[str, Callable[[], object]] = {
+    "pip install 'trainer-core[standard]' trainer-files": lambda: Pipeline({}, {}).retrieve(Query("file")),
+    "pip install 'trainer-core[standard]'": lambda: Pipeline({}, {}).retrieve(Query("no-such-source")),
+    "pip install 'trainer-openai[embed]'": lambda: Pipeline(SOME, {}).embed(["x"], "openai/any"),
+    "pip install 'trainer-sql[postgresql]'": lambda: Pipeline(SOME, {}).open_store("postgresql://x/y"),
+    "pip install trainer-markdown trainer-pdf": lambda: Pipeline(SOME, {}).convert(Document("x", "markdown"), "pdf"),
+    "pip install trainer-pdf": lambda: Pipeline(
+        {"convert.markdown-to-html": "any:Thing"}, {}
+    ).convert(Document("x", "markdown"), "pdf"),
+    "pip install trainer-vega": lambda: chart('{"type": "vega-lite", "spec": {}}', {}),
+}  # fmt: skip
+SOME = {"retrieve.mine": "any:Thing"}
+
+
+@pytest.mark.parametrize("words", MISSING)
+def test_what_is_missing_is_named_with_all_that_it_takes(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_document.charts.entry_points", lambda **_: ())
+    with pytest.raises(TrainerError) as caught:
+        MISSING[words]()
+    assert f"`{words}`" in caught.value.remedy
+
+
+def test_a_command_that_is_not_here_is_named_with_what_it_comes_with(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Catalog, "discover", Catalog)
+    assert main(["reports"]) == 2
+    assert "there is no command 'reports'. Run `pip install trainer-markdown`." in capsys.readouterr().err

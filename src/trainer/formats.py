@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from heapq import heappop, heappush
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -71,24 +72,27 @@ def passes(route: Iterable[Edge], via: str) -> bool:
     return any(format_of(via) in (edge.name, edge.engine, edge.target) for edge in route)
 
 
-def routes(edges: Iterable[Edge], source: str, target: str, needs: frozenset[str] | None = None) -> Iterator[Route]:
+def routes(
+    edges: Iterable[Edge], source: str, target: str, needs: frozenset[str] | None = None, via: str = ""
+) -> Iterator[Route]:
     """Ways from one format to another, best first: what lose least of `needs`, then cost least, then are shortest.
 
-    Of several that lose the same and pass the same engine only the best is told. Without `needs` every loss counts, up
-    to a conversion that learns them.
+    Of several that lose the same and pass the same engine only the best is told, and the best of those that pass `via`.
+    Without `needs` every loss counts, up to a conversion that learns them.
     """
     graph: dict[str, list[Edge]] = {}
     for edge in edges:
         graph.setdefault(edge.source, []).append(edge)
-    seen: set[tuple[str, frozenset[str], str]] = set()
+    seen: set[tuple[str, frozenset[str], str, bool]] = set()
     queue: list[tuple[int, int, int, Route]] = [(0, 0, 0, ())]
     while queue:
         _, cost, length, route = heappop(queue)
         here = route[-1].target if route else source
-        lost, engines = loss(route), ", ".join(filter(None, (edge.engine for edge in route)))
-        if (here, lost, engines) in seen:
+        engines = ", ".join(filter(None, (edge.engine for edge in route)))
+        state = here, loss(route), engines, bool(via) and passes(route, via)
+        if state in seen:
             continue
-        seen.add((here, lost, engines))
+        seen.add(state)
         if here == target:
             yield route
             continue
@@ -123,19 +127,35 @@ def best(
     names = plugins.names("convert")
     needs = metadata.get("needs")
     known = edges(plugins, between(names, source, target))
-    found = list(routes(known, source, target, None if needs is None else frozenset(needs)))
-    if not found and source != target:
-        raise unreachable(names, source, target)
+    ways = partial(routes, known, source, target, None if needs is None else frozenset(needs))
     for wanted in filter(None, (via, metadata.get("via"), wish)):
-        chosen = [route for route in found if passes(route, wanted)]
-        if chosen:
-            return chosen[0]
-        if wanted == via:
+        for route in ways(wanted):
+            if passes(route, wanted):
+                return route
+        if wanted == via and any(ways()):
             raise ConversionError(
                 f"no way from {source} to {target} uses {via}",
-                f"There is: {'; '.join(' → '.join(edge.name for edge in route) for route in found)}.",
+                f"There is: {'; '.join(' → '.join(edge.name for edge in route) for route in ways())}.",
             )
-    return found[0]
+    for route in ways():
+        return route
+    raise unreachable(names, source, target)
+
+
+def aims(plugins: Plugins, source: str, targets: Iterable[str], via: str = "") -> dict[str, str]:
+    """The formats to make, each with what the way to it has to pass: `via`, or "" where no way passes that.
+
+    Raises `ConversionError` if nothing leads to one of them, or `via` to none. Without `via` it imports nothing.
+    """
+    names, found = plugins.names("convert"), dict.fromkeys(map(format_of, targets), "")
+    for target in found:
+        check(names, source, target)
+        known = edges(plugins, between(names, source, target)) if via else []
+        if any(passes(route, via) for route in routes(known, source, target, via=via)):
+            found[target] = via
+    if via and via not in found.values():
+        raise ConversionError(f"no format of this run uses {via}", "`trainer formats` lists what each way uses.")
+    return found
 
 
 def check(names: Iterable[str], source: str, target: str) -> None:
@@ -146,16 +166,17 @@ def check(names: Iterable[str], source: str, target: str) -> None:
 
 def unreachable(names: Iterable[str], source: str, target: str) -> ConversionError:
     """The error for a format that nothing leads to, naming what does lead there or can be had instead."""
-    from trainer.catalog import PROVIDERS
+    from trainer.catalog import PROVIDERS, install
 
-    known = [name.split("-to-", 1) for name in names]
-    offered = [(*name.removeprefix("convert.").split("-to-", 1), name) for name in PROVIDERS if "-to-" in name]
-    here = _reached([(start, end) for start, end in known], source)
-    missing = {PROVIDERS[name] for start, end, name in offered if start in here and end == target}
-    advice = f"Run `pip install {' '.join(sorted(missing)[:1])}`. " if missing else ""
+    known = list(names)
+    offered = {name.removeprefix("convert."): home for name, home in PROVIDERS.items() if "-to-" in name}
+    every = [Edge(name, cost=int(name not in known)) for name in {*known, *offered}]
+    way = next(routes(every, source, target, frozenset()), ())
+    missing = sorted({offered[edge.name] for edge in way if edge.name not in known})
+    here = _reached(((edge.source, edge.target) for edge in every if edge.name in known), source)
     there = ", ".join(sorted(here - {source})) or "nothing"
     return ConversionError(
-        f"nothing installed converts {source} to {target}", f"{advice}From {source} there is: {there}."
+        f"nothing installed converts {source} to {target}", f"{install(*missing)}From {source} there is: {there}."
     )
 
 

@@ -102,7 +102,11 @@ def _as_texts(items: Iterable[Any]) -> tuple[str, ...]:
 
 @frozen
 class Variable:
-    """A declared variable of an instruction."""
+    """A declared variable of an instruction.
+
+    Without a `default` it has to be given. `choices` are the values allowed, all if empty; `type` says what a value
+    is read as.
+    """
 
     name: str
     description: str = ""

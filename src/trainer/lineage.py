@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from trainer import parts
-from trainer.models import CompletionResult, Document, Prompt, Query, Report, RetrievalResult, Source, slug
+from trainer.models import ASSET, CompletionResult, Document, Prompt, Query, Report, RetrievalResult, Source, slug
 from trainer.stores import DataStore, StoredData, content_hash
 
 if TYPE_CHECKING:
@@ -41,6 +42,28 @@ def to_bytes(document: Document) -> bytes:
         lines = [f"{key}: {ENCODER.encode(value)}" for key, value in about]
         text = "\n".join(["---", *lines, "---", "", text.strip(), ""])
     return text.encode("utf-8", "replace")
+
+
+def placed(document: Document, path: Path) -> dict[Path, bytes]:
+    """What has to be written, in this order, so that the document stands at `path`.
+
+    What it shows beside it comes first. It is named by its contents: documents share it, and what is there is left.
+    """
+    beside = {path.parent / name: content for name, content in document.files.items()}
+    missing = {place: content for place, content in beside.items() if not place.is_file()}
+    return {**missing, path: to_bytes(document)}
+
+
+def beside(content: bytes, path: Path) -> dict[str, bytes]:
+    """The files that a document shows which was read from `path`, as far as they are there and what their names say."""
+    found = {name: path.parent / name for name in map(bytes.decode, re.findall(ASSET.pattern.encode(), content))}
+    return {name: data for name, at in found.items() if at.is_file() and sha256(data := at.read_bytes()) in name}
+
+
+def sums(run: Mapping[str, Any]) -> set[str]:
+    """The SHA-256 of each file that a run wrote or shows, by its record."""
+    outputs = run["outputs"].values()
+    return {digest for output in outputs for digest in (output["sha256"], *output.get("assets", ()))}
 
 
 def record_of(query: Query, result: RetrievalResult) -> StoredData:
@@ -145,10 +168,13 @@ def run_record(
 
     `about` is the report's front matter and `told` what guards want to be kept; paths are written relative to `root`.
     """
-    outputs = {
+    outputs: dict[str, Any] = {
         name: {"path": os.path.relpath(path, root), "sha256": sha256(path.read_bytes())}
         for name, path in report.files.items()
     }
+    for name, document in report.documents.items():
+        if name in outputs and document.files:
+            outputs[name]["assets"] = [sha256(content) for content in document.files.values()]
     # Places in the text are many, and stand in the snapshot.
     return {
         **{key: value for key, value in {**about, **told}.items() if key not in MARKS},

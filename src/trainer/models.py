@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from attrs import define, evolve, field, frozen
 
+from trainer.errors import WrongAnswer
+
 if TYPE_CHECKING:
     from trainer.instruction import Instruction
     from trainer.stores import StoredData
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Trust = Literal["operator", "user", "untrusted"]
 Severity = Literal["low", "medium", "high"]
+ASSET = re.compile(r"assets/[0-9a-f]{64}\.[a-z0-9]{1,8}")
 
 
 def _tuple(items: Sequence[Any]) -> tuple[Any, ...]:
@@ -68,7 +72,11 @@ class RetrievalResult:
 
 
 class Stage(StrEnum):
-    """Where in a run text is looked at by the guards."""
+    """Where in a run text is looked at by the guards.
+
+    `INPUT` is the values of the parameters, `DATA` what a source brought, `PROMPT` each message to the model, `OUTPUT`
+    its answer, and `RENDER` a finished page.
+    """
 
     INPUT = "input"
     DATA = "data"
@@ -279,13 +287,24 @@ class ModelInfo:
     output_price: float | None = None
 
 
+def _named_by_content(_: Any, __: Any, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if not ASSET.fullmatch(name) or hashlib.sha256(content).hexdigest() not in name:
+            raise WrongAnswer(f"a document has {name!r} beside it", "Name it assets/<SHA-256 of its bytes>.<ending>.")
+
+
 @frozen
 class Document:
-    """Content in one format (`markdown`, `html`, `json`, …) with its metadata (title, run, sources, …)."""
+    """Content in one format (`markdown`, `html`, `json`, …) with its metadata (title, run, sources, …).
+
+    `files` are what it shows and does not hold, by their addresses in it: `assets/<SHA-256>.<ending>`. They are written
+    beside it. Raises `WrongAnswer` for any other name.
+    """
 
     content: str | bytes
     format: str
     metadata: Mapping[str, Any] = field(factory=dict)
+    files: Mapping[str, bytes] = field(factory=dict, validator=_named_by_content, repr=False)
 
     @property
     def text(self) -> str:
@@ -380,6 +399,11 @@ class Report:
     tokens: int | None = None
     cost: float | None = None
     seconds: Mapping[str, float] = field(factory=dict)
+
+    def _repr_html_(self) -> str:
+        from trainer.notebook import shown
+
+        return shown(self)
 
 
 def slug(text: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,7 @@ from trainer.contexts import load_contexts
 from trainer.errors import Blocked, Budget, GuardFailed, InstructionError, NotFound, RetrievalError, TrainerError
 from trainer.guarding import FAILED, Action, Shown, Verdict, check, clean, edited, failure, judge, moved, texts, within
 from trainer.instruction import Instruction, Need, Template, age, fill_values
-from trainer.lineage import MARKS, front_matter, keep, record_of, run_record, sha256, snapshot, sources_of, to_bytes
+from trainer.lineage import MARKS, front_matter, keep, placed, record_of, run_record, sha256, snapshot, sources_of, sums
 from trainer.models import (
     Analysis,
     Brief,
@@ -45,7 +47,7 @@ from trainer.models import (
 )
 from trainer.paths import sweep_parts, write_all
 from trainer.plugins import Plugins
-from trainer.runs import Run
+from trainer.runs import Run, log
 from trainer.settings import interpolate
 from trainer.stores import DataStore, StoredData, canonical_json, content_hash
 from trainer.structured import repair_turn
@@ -146,7 +148,10 @@ class Pipeline:
         `purses` are limits of its cost, beside that of a day which may be configured. Raises a `CompletionError`:
         `Truncated` for an answer that ends before its end, `Budget` for one that could cost too much, ….
         """
-        return self.models.complete(request, purses)
+        answer = self.models.complete(request, purses)
+        told = {"model": answer.model, "tokens": answer.tokens_used, "cost": answer.cost}
+        log.info("%(model)s answered: %(tokens)s tokens, %(cost)s USD", told, extra=told)
+        return answer
 
     def convert(
         self, document: Document, to: str, *, via: str = "", made: dict[tuple[str, ...], Document] | None = None
@@ -195,6 +200,7 @@ class Pipeline:
         run_id: str = "",
         purses: Sequence[Purse] = (),
         user: str = "",
+        via: str = "",
     ) -> Report:
         """Make the report that `instruction` describes and write it below the output folder.
 
@@ -204,13 +210,14 @@ class Pipeline:
         without it, an answer that breaks off after its first piece is not asked for again. Files are written last,
         all or none; without `write` there are none, and `Report.documents` holds what they would hold.
         `run_id` names the run, if it is to have a certain name; `purses` are limits of its cost, beside those
-        that are configured; `user` is who asks, for limits that are kept by user.
+        that are configured; `user` is who asks, for limits that are kept by user. `via` names an engine, a
+        conversion or a format that must be passed on the way to those formats that can be reached through it.
         """
-        run = self._begin(instruction, params, to, model, run_id=run_id, user=user)
-        records = self._gather(run)
-        prompt = self._prompt(run, records)
-        answer = self._answer(run, prompt, on_text, on_restart, purses)
-        return self._publish(run, prompt, answer, write)
+        with self._begin(instruction, params, to, model, run_id=run_id, user=user, via=via) as run:
+            records = self._gather(run)
+            prompt = self._prompt(run, records)
+            answer = self._answer(run, prompt, on_text, on_restart, purses)
+            return self._publish(run, prompt, answer, write)
 
     #: The older name of `run`.
     generate_report = run
@@ -222,13 +229,14 @@ class Pipeline:
         *,
         to: Sequence[str] = (),
         model: str | Sequence[str] = "",
+        via: str = "",
     ) -> tuple[Run, Prompt]:
         """What `run` would send to which model: asks no model, stores and writes nothing.
 
         The data is retrieved, since the prompt is made of it.
         """
-        run = self._begin(instruction, params, to, model, dry=True)
-        return run, self._prompt(run, self._gather(run))
+        with self._begin(instruction, params, to, model, dry=True, via=via) as run:
+            return run, self._prompt(run, self._gather(run))
 
     def stream(
         self, instruction: str | Path | Instruction, params: Mapping[str, Any] | None = None, **options: Any
@@ -259,9 +267,9 @@ class Pipeline:
         digest, place = sha256(path.read_bytes()), str(path.resolve())
         moved = None
         for record in store.query(source=RUNS):
-            outputs = record.data["outputs"].values()
-            if any(output["sha256"] == digest for output in outputs):
+            if digest in sums(record.data):
                 return record
+            outputs = record.data["outputs"].values()
             if moved is None and any(str(self.config.root / output["path"]) == place for output in outputs):
                 moved = record
         return moved
@@ -293,6 +301,7 @@ class Pipeline:
 
     # The steps of a run
 
+    @contextmanager
     def _begin(
         self,
         instruction: str | Path | Instruction,
@@ -302,24 +311,28 @@ class Pipeline:
         dry: bool = False,
         run_id: str = "",
         user: str = "",
-    ) -> Run:
-        """Everything that can be found wrong before any work is done, is found here."""
+        via: str = "",
+    ) -> Iterator[Run]:
+        """A run under way. Everything that can be found wrong before any work is done, is found here."""
         chosen = instruction if isinstance(instruction, Instruction) else Instruction.load(instruction)
         values = chosen.resolve(params or {})
         named = (model,) if isinstance(model, str) and model else tuple(model)
         configured = interpolate([*self.settings.models], f"model in {self._where}")
         models = tuple(Template(name).fill(values) for name in named or chosen.models or configured)
-        wanted = dict.fromkeys(formats.format_of(name) for name in to or chosen.formats or self.settings.formats)
-        for name in wanted:
-            formats.check(self.plugins.names("convert"), "markdown", name)
+        aims = formats.aims(self.plugins, "markdown", to or chosen.formats or self.settings.formats, via)
+        sample = Document(f"# {chosen.title}", "markdown", {"theme": chosen.theme})
+        for name, way in aims.items() if chosen.theme else ():  # the first step looks it up, before a model is paid
+            for edge in formats.best(self.plugins, "markdown", name, {}, way)[:1]:
+                self.plugins.call("convert", edge.name, Document, document=sample, to=edge.target)
         for need in chosen.data.values():
             self.plugins.entry("retrieve", need.source)
         name = run_id or f"{now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
         info = RunInfo(name, chosen.name, self.settings.level, user=user)
-        run = Run(chosen, values, models or (routing.OFFLINE,), tuple(wanted), info, self._observers, dry)
+        run = Run(chosen, values, models or (routing.OFFLINE,), aims, info, self._observers, dry)
         given = [Segment(value, "user", "user", name) for name, value in values.items()]
-        self._guard(run, Stage.INPUT, given or [Segment("", "user", "user")])  # who asks is to be seen, if only by that
-        return run
+        with run.under_way():
+            self._guard(run, Stage.INPUT, given or [Segment("", "user", "user")])  # if only to show who asks
+            yield run
 
     def _gather(self, run: Run) -> dict[str, StoredData]:
         """Each record that is needed: the stored one if it is fresh enough, else retrieved and stored.
@@ -347,7 +360,8 @@ class Pipeline:
             items = [found(need) for need in needs]
         else:
             with ThreadPoolExecutor(min(8, len(needs)), thread_name_prefix="trainer-retrieve") as pool:
-                items = list(pool.map(found, needs))
+                contexts = [copy_context() for _ in needs]
+                items = list(pool.map(lambda context, need: context.run(found, need), contexts, needs))
         return {
             need.name: item if isinstance(item, StoredData) else self._keep(run, need, *item)
             for need, item in zip(needs, items, strict=True)
@@ -529,10 +543,10 @@ class Pipeline:
         """The answer in each format that was asked for, seen by the guards."""
         documents = {"markdown": document}
         made: dict[tuple[str, ...], Document] = {}
-        for name in run.formats:
+        for name, via in run.aims.items():
             if name not in documents:
                 with run.step("convert", name):
-                    documents[name] = self.convert(document, name, made=made)
+                    documents[name] = self.convert(document, name, via=via, made=made)
         texts = {name: page.content for name, page in documents.items() if name != "markdown"}
         pages = (Segment(text, "document", "untrusted", name) for name, text in texts.items() if isinstance(text, str))
         self._guard(run, Stage.RENDER, pages)
@@ -553,7 +567,8 @@ class Pipeline:
                 name: folder / ("report" if name == "markdown" else name) / f"{stem}.{formats.SUFFIXES.get(name, name)}"
                 for name in documents
             }
-            write_all({files[name]: to_bytes(page) for name, page in documents.items()})
+            places = (placed(page, files[name]) for name, page in documents.items())
+            write_all({path: content for place in places for path, content in place.items()})
         return files
 
     def _guard(self, run: Run, stage: Stage, segments: Iterable[Segment]) -> Verdict | None:

@@ -58,7 +58,8 @@ def read(
         try:
             values[key] = _fit(value, fields[key].type)
         except TypeError as error:
-            faults.append(f"{prefix}{key} must be {error}, not {hide(key, (shown or table)[key])!r}")
+            what, *near = error.args
+            faults.append(f"{prefix}{key} must be {what}, not {hide(key, (shown or table)[key])!r}{''.join(near)}")
     missing = [key for key, field in fields.items() if field.default is attrs.NOTHING and key not in table]
     return values, faults + [f"{prefix}{key} is missing" for key in missing]
 
@@ -107,7 +108,7 @@ def _fit(value: Any, kind: Any) -> Any:
         raise TypeError(" or ".join(_word(choice) for choice in arguments if choice is not types.NoneType))
     if origin is Literal:
         if value not in arguments:
-            raise TypeError(f"one of {', '.join(map(str, arguments))}")
+            raise TypeError(f"one of {', '.join(map(str, arguments))}", did_you_mean(str(value), map(str, arguments)))
         return value
     if origin in (list, tuple, Sequence):
         if not isinstance(value, list):

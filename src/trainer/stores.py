@@ -56,7 +56,10 @@ class StoredData:
 
 @frozen
 class Freshness:
-    """How old a record is, without its data."""
+    """How old a record is, without its data.
+
+    `age` is the time since `updated_at`; `expires_at` is `None` for a record that is kept for ever.
+    """
 
     key: str
     version: int

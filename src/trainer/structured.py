@@ -31,7 +31,7 @@ def fault(text: str, schema: Mapping[str, Any]) -> str | None:
         from jsonschema import SchemaError, validators
     except ImportError as error:
         raise ConfigError(
-            "the answer is to fit a schema, and nothing here can check that", "Run `pip install jsonschema`."
+            "the answer is to fit a schema, and nothing here checks that", "Run `pip install 'trainer-core[schema]'`."
         ) from error
     try:
         data = json.loads(unfenced(text))

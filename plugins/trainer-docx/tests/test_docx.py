@@ -280,3 +280,9 @@ def test_a_long_table_takes_time_by_its_length() -> None:
     rows = [["a", "1"]] * 2_000
     made = opened(table(rows))
     assert len(made.tables[0]._tbl.tr_lst) == 2_000
+
+
+def test_a_tree_of_more_nodes_than_word_opens_well_is_refused_before_the_work() -> None:
+    nodes = '{"type":"paragraph"},' * 60_000 + '{"type":"paragraph"}'
+    with pytest.raises(ConversionError, match="60,002 nodes as a tree, and 60,000 are allowed"):
+        TreeToDocx().convert(Document(f'{{"type":"root","children":[{nodes}]}}', "tree"))

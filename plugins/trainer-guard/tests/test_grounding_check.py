@@ -16,6 +16,8 @@ from trainer_guard.grounding import Figure, Grounding, GroundingResult, Status
 from trainer_guard.grounding.facts import Fact, read_facts
 
 ROOT = Path(__file__).resolve().parents[3]
+if not (ROOT / "information").is_dir():
+    pytest.skip("the project's folder `information` is not here", allow_module_level=True)
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 

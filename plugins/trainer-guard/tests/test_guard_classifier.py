@@ -288,7 +288,10 @@ def test_numpy_is_loaded_by_the_first_text_and_not_by_the_plugin() -> None:
 
 
 def script() -> Any:
-    spec = importlib.util.spec_from_file_location("train_classifier", ROOT / "scripts/train_classifier.py")
+    path = ROOT / "scripts/train_classifier.py"
+    if not path.exists():
+        pytest.skip("the project's script is not here")
+    spec = importlib.util.spec_from_file_location("train_classifier", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -79,6 +79,13 @@ def test_json_that_a_model_broke_is_shown_with_a_warning_and_as_it_was(text: str
     assert last.value == text.strip("\n")
 
 
+def test_what_was_not_read_of_an_answer_is_said_where_nothing_had_to_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer_markdown.extraction.WORK", 0)
+    monkeypatch.setattr("trainer_markdown.extraction.LEAST", 1)
+    shown = " ".join(CONVERTER.convert('{"a": 1} and {"b": 2}', "json", "markdown").split())
+    assert "Other words stood around this JSON; the text from character 13 on was not read." in shown
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.lists(st.text()), min_size=1), st.data())
 def test_no_cut_of_an_answer_loses_a_character(value: dict[str, Any], data: st.DataObject) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -163,30 +166,7 @@ def test_any_text_is_a_page(text):
     assert from_json(to_json(read(text))) == read(text)
 
 
-# Shapes that cost a reader of HTML more than they are long.
-SHAPES = {
-    "nested div": "<div>" * 50_000,
-    "nested lists": "<ul><li>" * 20_000,
-    "nested quotes": "<blockquote>" * 20_000,
-    "nested bold": "<b>" * 50_000 + "x",
-    "nested tables": "<table><tr><td>" * 20_000,
-    "nested spans with words": "<span>x" * 30_000,
-    "unclosed comments": "<!--" * 200_000,
-    "unclosed tags": "<a " * 200_000,
-    "unclosed quotes": '<a x="' * 200_000,
-    "closing tags": "</p>" * 200_000,
-    "misnested": "<b><p></b>" * 30_000,
-    "attributes": "<p " + " ".join(f"a{number}=1" for number in range(50_000)) + ">x",
-    "attributes in quotes": "<p " + " ".join(f"a{number}='>'" for number in range(100_000)) + "x='<p>'",
-    "one long attribute": f'<p title="{"x" * 2_000_000}">x',
-    "breaks": "<br>" * 200_000,
-    "wide cells": "<table>" + "<tr><td colspan=65534>x" * 5_000,
-    "entities": "&amp;" * 400_000,
-    "headings": "<h2>x</h2>" * 50_000,
-    "links": "<a href=#x>x</a>" * 50_000,
-    "unknown tags": "<x-y>" * 50_000 + "z",
-    "declarations": "<!" * 200_000 + "<?" * 200_000,
-}
+SHAPES: dict[str, Callable[[int], str]] = runpy.run_path(str(Path(__file__).parents[3] / "scripts/hostile.py"))["HTML"]
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -194,11 +174,18 @@ def test_no_shape_of_html_takes_long_or_breaks_the_way_to_a_page(name):
     assert len(SHAPES) >= 18
     begun = time.thread_time()
     try:
-        html = FormatConverter().convert(FormatConverter().convert(SHAPES[name], "html", "tree"), "tree", "html")
+        html = FormatConverter().convert(
+            FormatConverter().convert(SHAPES[name](300_000), "html", "tree"), "tree", "html"
+        )
         assert html.endswith("</html>")
     except ConversionError as error:
         assert "refused" in str(error) or "no document tree" in str(error)
     assert time.thread_time() - begun < 30  # one that is not bounded takes minutes
+
+
+def test_a_page_of_more_elements_than_can_be_worked_on_is_refused_before_the_work():
+    with pytest.raises(ConversionError, match="200,001 elements, and 200,000 are allowed"):
+        read("<br>" * 200_001)
 
 
 @settings(max_examples=60)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from trainer.errors import ConversionError
-from trainer_markdown.data import from_markdown, to_markdown
+from trainer_markdown.data import VALUES, from_markdown, to_markdown
 
 DOCUMENTS = int(os.environ.get("TRAINER_DOCUMENTS", "2000"))
 
@@ -269,3 +269,16 @@ def test_json_that_nests_without_end_is_refused() -> None:
 def test_json_that_could_not_be_read_back_is_refused() -> None:
     with pytest.raises(ConversionError, match="the document is refused"):
         to_markdown("x" * 5_000_001)
+
+
+@pytest.mark.parametrize("schema", [None, {"title": "Numbers", "items": {"x-unit": "USD"}}])
+def test_more_values_than_can_be_laid_out_are_one_block_of_json_and_come_back(schema: dict[str, Any] | None) -> None:
+    data = [*range(VALUES), "`*|`", {"a": None}]
+    text = to_markdown(data, schema)
+    assert text.startswith("```json data\n[0, 1, 2")
+    assert from_markdown(text, schema) == data
+
+
+def test_a_text_of_which_a_part_would_not_be_read_is_refused_as_data() -> None:
+    with pytest.raises(ConversionError, match="more lines and marks than can be read as data"):
+        from_markdown("- a\n" * 200_000)

@@ -134,7 +134,8 @@ def test_json_after_brackets_that_nest_without_end_is_found() -> None:
 
 @pytest.mark.parametrize("unit", ["[{}", '[["', "{}", "[", "{'a': 1} "])
 def test_what_was_not_read_of_a_text_is_said(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer_markdown.extraction.SECONDS", 0.0)
+    monkeypatch.setattr("trainer_markdown.extraction.WORK", 0)
+    monkeypatch.setattr("trainer_markdown.extraction.LEAST", 0)
     try:
         said = extract(unit * 1000 + TEXT).note
     except ConversionError as error:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import runpy
 import string
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from trainer.errors import ConversionError
 from trainer_markdown import FormatConverter
+from trainer_markdown.limits import WORK, Budget, readable
 from trainer_markdown.markdown_writer import write
 from trainer_markdown.reader import parse
 from trainer_markdown.source import Source
@@ -107,71 +110,9 @@ PAYLOADS = [
     "---\n'<script>': '<img src=x onerror=steal()>'\n---\nx",
 ]
 
-PATTERNS: dict[str, Callable[[int], str]] = {
-    "emphasis that opens twice and closes twice": lambda n: "*a **a " * (n // 14) + "b" + " a** a*" * (n // 14),
-    "emphasis that never closes": lambda n: "*a " * (n // 3),
-    "emphasis that never opens": lambda n: "a* " * (n // 3),
-    "strong words that never close": lambda n: "a**b" * (n // 4),
-    "stars and underscores in turn": lambda n: "*_" * (n // 2),
-    "one long run of stars": lambda n: "*" * (n // 2) + "a" + "*" * (n // 2),
-    "a line of stars": lambda n: "*" * n + "a",
-    "stars with spaces": lambda n: "* " * (n // 2) + "a",
-    "deleted words that never close": lambda n: "~~a " * (n // 4),
-    "single tildes": lambda n: " ~a" * (n // 3),
-    "brackets": lambda n: "[" * n,
-    "closing brackets": lambda n: "]" * n,
-    "nested brackets": lambda n: "[" * (n // 2) + "a" + "]" * (n // 2),
-    "nested links": lambda n: "[" * (n // 5) + "a" + "](b)" * (n // 5),
-    "links that never close": lambda n: "[a](" * (n // 4),
-    "addresses in angles that never close": lambda n: "[a](<b" * (n // 6),
-    "titles that never close": lambda n: '[a](b "c' * (n // 8),
-    "images": lambda n: "![" * (n // 2) + "a",
-    "images in images": lambda n: "![[]()" * (n // 6),
-    "brackets in an address": lambda n: "[a](" + "(" * n,
-    "references": lambda n: "[a]: /u\n\n" + "[a]" * (n // 3),
-    "definitions of references": lambda n: "".join(f"[{number}]: u\n" for number in range(n // 12)),
-    "a long label": lambda n: "[" + "a" * n + "]: u",
-    "code marks of every length": lambda n: "".join("`" * size + " a " for size in range(1, int((2 * n) ** 0.5))),
-    "code marks": lambda n: "`a``b" * (n // 5),
-    "escapes": lambda n: "\\" * n,
-    "entities that never end": lambda n: "&a" * min(n // 2, 90_000),
-    "tags that are never closed": lambda n: "<b>" * (n // 3),
-    "tags that nest": lambda n: "<b>" * (n // 7) + "x" + "</b>" * (n // 7),
-    "beginnings of tags": lambda n: "<a " * (n // 3),
-    "attributes": lambda n: "<a" + " b=c" * (n // 4),
-    "comments that never close": lambda n: "a <!--" * (n // 6),
-    "instructions that never close": lambda n: "a <?" * (n // 4),
-    "sections that never close": lambda n: "a <![CDATA[" * (n // 11),
-    "addresses": lambda n: "https://" * (n // 8),
-    "brackets in a bare address": lambda n: "https://a" + ")" * n,
-    "mail addresses": lambda n: "a@b.c " * (n // 6),
-    "a long mail address": lambda n: "a" * n + "@b.c",
-    "quotes that nest": lambda n: ">" * n + "a",
-    "lists that nest": lambda n: "- " * (n // 2) + "a",
-    "quotes and lists in turn": lambda n: "> - " * (n // 4) + "a",
-    "list items": lambda n: "- a\n" * (n // 4),
-    "empty list items": lambda n: "-\n" * (n // 2),
-    "lines that go on with a quote": lambda n: "> a\n" + "b\n" * (n // 2),
-    "lines that go on with a list item": lambda n: "- a\n" + "b\n" * (n // 2),
-    "lines that begin like something else": lambda n: "1986. a\n<x a\n" * (n // 13),
-    "many short rows": lambda n: "|a|b|\n|-|-|\n" + "|a|b|\n" * min(n // 6, 80_000),
-    "a wide head above short rows": lambda n: "|a" * (n // 8) + "|\n" + "|-" * (n // 8) + "|\n" + "|b|\n" * (n // 8),
-    "pipes in lines that are no table": lambda n: ("|a" * 1_000 + "\n") * (n // 2_001),
-    "dashes and spaces": lambda n: "a|b\n-|" + " " * n + "x",
-    "footnotes that name each other": lambda n: "".join(f"[^{i}]: [^{i + 1}]\n" for i in range(n // 16)),
-    "footnotes within footnotes": lambda n: "".join("    " * min(i, 50) + f"[^{i}]: a\n" for i in range(n // 200)),
-    "definitions": lambda n: "a\n" + ": b\n" * (n // 4),
-    "definitions that nest": lambda n: "a\n" + ": " * (n // 2) + "b",
-    "formulas that never close": lambda n: "$`" * (n // 2),
-    "fences": lambda n: "```\n" * (n // 4),
-    "spaces within a heading": lambda n: "# a" + " " * n + "b",
-    "headings of one name": lambda n: "# a\n" * (n // 4),
-    "underlined headings": lambda n: "a\n=\n" * (n // 4),
-    "empty lines": lambda n: "\n" * n,
-    "front matter that nests": lambda n: "---\na: " + "[" * n + "\n---\nx",
-    "signs to be escaped": lambda n: "& \u00a0" * min(n // 3, 90_000),
-    "one long line": lambda n: "a " * (n // 2),
-}
+HOSTILE = runpy.run_path(str(Path(__file__).parents[3] / "scripts/hostile.py"))
+GROWING: dict[str, Callable[[int], str]] = HOSTILE["GROWING"]
+MARKDOWN: dict[str, Callable[[int], str]] = HOSTILE["MARKDOWN"]
 
 
 def used(text: str) -> float:
@@ -222,14 +163,14 @@ def test_a_source_with_a_hostile_address_shows_it_as_text(convert):
     assert "javascript:steal()" in section.text
 
 
-@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+@pytest.mark.parametrize("pattern", GROWING.values(), ids=GROWING)
 def test_text_that_grows_on_its_reader_takes_time_in_proportion(pattern):
     used(pattern(2_000))
     times = [used(pattern(size)) for size in (10_000, 20_000, 40_000)]
     assert times[2] < 10 * times[0] + 0.1, times  # four times the text; in the square of it, sixteen times and more
 
 
-@pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS)
+@pytest.mark.parametrize("pattern", MARKDOWN.values(), ids=MARKDOWN)
 def test_text_that_grows_on_its_reader_is_refused_or_becomes_a_page_of_bounded_size_and_depth(convert, pattern):
     text = pattern(20_000)
     try:
@@ -241,9 +182,55 @@ def test_text_that_grows_on_its_reader_is_refused_or_becomes_a_page_of_bounded_s
     assert len(page.html) < 60 * len(text) + 60_000
 
 
-def test_reading_ends_with_its_budget():
-    with pytest.raises(ConversionError, match="processor time"):
-        parse("[a " * 1_600_000)
+@pytest.mark.parametrize("text", ["[a](b) " * 60, "> " * 15 + "a\n" + "b\n" * 90, "- a\n" * 90, "a\n\n" * 120])
+def test_reading_ends_with_its_budget_and_not_before(text, monkeypatch):
+    parse(text)
+    monkeypatch.setattr("trainer_markdown.reader.Budget", lambda: Budget(300))
+    with pytest.raises(ConversionError, match="take too long to read"):
+        parse(text)
+
+
+@pytest.mark.parametrize("unit", ["word word\n\n", "- item\n", "a *b* `c` [d](e)\n\n", "# a\n", "*a **b "])
+def test_the_end_of_too_long_a_text_is_shown_as_it_is_written_and_that_is_said(convert, unit):
+    text = unit * (WORK // 20)
+    cut = readable(text)
+    assert cut < len(text)
+    page = convert(text)
+    last = page.article.all("pre")[-1]
+    assert last.text == " ".join(text[cut:].split())
+    line = text.count("\n", 0, cut) + 1
+    assert f"From line {line:,} on it is shown as it is written" in page.body.one("div", class_="callout warning").text
+
+
+@given(
+    st.lists(st.sampled_from(["*a* ", "\n", "\n\n", "[b](c)", "word ", "x" * 3_000, "|", "- "]), max_size=60),
+    st.integers(0, 900),
+)
+def test_a_text_is_cut_where_a_line_ends_and_by_its_own_signs_alone(parts, work):
+    text = "".join(parts) * 20
+    cut = readable(text, work)
+    assert cut == readable(text, work) <= readable(text, work + 1)
+    assert cut in {0, len(text)} or text[cut - 1] == "\n"
+    assert readable(text[:cut], work) == cut
+
+
+def test_a_text_of_few_signs_is_laid_out_whole_whatever_its_length():
+    text = f"{'word ' * 1_000}\n\n" * 900
+    assert readable(text) == len(text)
+
+
+def test_formulas_beyond_counting_are_shown_as_tex(convert):
+    page = convert("$`x^2`$ " * 8_000)
+    drawn, shown = page.article.all("math"), page.article.all("code", class_="math")
+    assert len(drawn) > 5_000
+    assert len(drawn) + len(shown) == 8_000
+    assert {element.text for element in shown} == {"x^2"}
+
+
+def test_front_matter_that_is_longer_than_any_is_text(convert):
+    page = convert("---\n" + "a: b\n" * 20_000 + "---\nwords")
+    assert page.article.text.endswith("words")
+    assert page.article.text.count("a: b") == 20_000
 
 
 def test_emphasis_beyond_counting_is_left_as_it_is_written_and_declared(convert):

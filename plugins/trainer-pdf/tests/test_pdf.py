@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import signal
@@ -19,7 +20,7 @@ from pypdf.generic import StreamObject
 
 from trainer import Document
 from trainer.errors import ConversionError
-from trainer_pdf import HTMLToPDF
+from trainer_pdf import SIZE, HTMLToPDF
 
 pytestmark = pytest.mark.skipif(
     not (find_library("pango-1.0") or os.environ.get("TRAINER_REQUIRE_SERVICES")), reason="Pango is not installed"
@@ -28,6 +29,11 @@ pytestmark = pytest.mark.skipif(
 PAGE = """<!doctype html><html lang="en"><head><title>Acme</title></head><body><h1>Acme</h1><h2 id="a">Growth</h2>
 <p>Revenue rose. <a href="#a">Growth</a> <a href="https://example.com/x">more</a></p>
 <table><thead><tr><th>Year</th></tr></thead><tbody><tr><td>2024 🙂</td></tr></tbody></table></body></html>"""
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cfc000000301"
+    "0100c9fe92ef0000000049454e44ae426082"
+)
 
 
 @pytest.fixture
@@ -120,12 +126,8 @@ def test_no_way_of_naming_a_file_puts_it_into_the_pdf(pdf: HTMLToPDF, tmp_path: 
 
 def test_images_and_fonts_come_from_the_assets_folder_and_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "house").mkdir()
-    pixel = bytes.fromhex(
-        "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8cfc000000301"
-        "0100c9fe92ef0000000049454e44ae426082"
-    )
-    (tmp_path / "house/dot.png").write_bytes(pixel)
-    (tmp_path / "outside.png").write_bytes(pixel)
+    (tmp_path / "house/dot.png").write_bytes(PIXEL)
+    (tmp_path / "outside.png").write_bytes(PIXEL)
     (tmp_path / "house/way-out.png").symlink_to(tmp_path / "outside.png")
     made = HTMLToPDF(assets="house", root=str(tmp_path))
     page = '<title>t</title><img src="{}">'
@@ -135,6 +137,17 @@ def test_images_and_fonts_come_from_the_assets_folder_and_nowhere_else(tmp_path:
     }
     made.close()
     assert shown == {"dot.png": 1, "./dot.png": 1, "way-out.png": 0, "../outside.png": 0, "%2e%2e/outside.png": 0}
+
+
+def test_pictures_beside_the_page_are_printed_and_count_as_its_bytes(pdf: HTMLToPDF) -> None:
+    names = {content: f"assets/{hashlib.sha256(content).hexdigest()}.png" for content in (PIXEL, bytes(SIZE))}
+    page = '<title>t</title><img src="{0}"><img src="./{0}"><img src="../{0}x"><img src="assets/other.png">'
+    document = Document(page.format(names[PIXEL]), "html", {}, {names[PIXEL]: PIXEL})
+    made = pdf.convert(document)
+    assert len(pypdf.PdfReader(io.BytesIO(bytes(made.content))).pages[0].images) == 1  # type: ignore[arg-type]  # bytes
+    assert made.files == {}
+    with pytest.raises(ConversionError, match="bytes, and 20,000,000 can be printed"):
+        pdf.convert(Document("x", "html", {}, {names[bytes(SIZE)]: bytes(SIZE)}))
 
 
 def test_the_projects_style_sheets_come_last(tmp_path: Path) -> None:
@@ -148,7 +161,7 @@ def test_the_projects_style_sheets_come_last(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["<div>" * 50_000, "<ul><li>" * 3_000, "<table><td colspan=65534>" * 3, "<p>" + "<br>" * 60_000],
+    "page", ["<div>" * 3_900, "<ul><li>" * 1_900, "<table><td colspan=65534>" * 3, "<p>" + "<br>" * 3_900],
     ids=["divs", "lists", "columns", "breaks"],
 )  # fmt: skip
 def test_a_page_over_the_limits_is_refused_and_the_next_one_is_printed(page: str) -> None:
@@ -204,3 +217,9 @@ def test_a_missing_library_is_named_with_the_packages_to_install(
     made.close()
     assert "Pango" in caught.value.problem
     assert "apt install libpango" in caught.value.remedy
+
+
+def test_a_page_of_more_tags_than_its_seconds_allow_is_refused_before_the_work() -> None:
+    with pytest.raises(ConversionError, match="2,001 tags, and no more than 2,000 can be printed in 1 s") as caught:
+        HTMLToPDF(seconds=1).convert(Document("<br>" * 2_001, "html"))
+    assert '["html-to-pdf"] seconds' in caught.value.remedy

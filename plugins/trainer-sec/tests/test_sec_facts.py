@@ -148,6 +148,8 @@ def test_metrics_are_the_figures_that_are_shipped(
     ticker: str, edgar: ReplayServer, make: Make, recorded: Recorded
 ) -> None:
     shipped = Path(__file__).resolve().parents[3] / "information" / "data" / f"{ticker}.json"
+    if not shipped.exists():
+        pytest.skip("the project's folder `information` is not here")
     expected = json.loads(shipped.read_text(encoding="utf-8"))
     cik = served(edgar, next(recorded("companyfacts").glob(f"*_{ticker}.json")))
     data = make(edgar).retrieve({"ticker": ticker, "cik": cik}).data

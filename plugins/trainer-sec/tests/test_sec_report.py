@@ -14,6 +14,8 @@ from trainer import Pipeline, StoredData
 from trainer.testing.replay import Answer, ReplayServer
 
 ROOT = Path(__file__).resolve().parents[3]
+if not (ROOT / "information").is_dir():
+    pytest.skip("the project's folder `information` is not here", allow_module_level=True)
 INSTRUCTION = "information/instructions/company-metrics.md"
 FACTS = "/api/xbrl/companyfacts/CIK0000000042.json"
 

@@ -17,7 +17,7 @@ def lineage(reference: str, as_json: bool) -> None:
     from pathlib import Path
 
     from trainer.errors import TrainerError
-    from trainer.lineage import sha256
+    from trainer.lineage import sha256, sums
     from trainer.pipeline import Pipeline
 
     with Pipeline() as pipeline:
@@ -28,9 +28,7 @@ def lineage(reference: str, as_json: bool) -> None:
         )
     run: dict[str, Any] = record.data
     path = Path(reference)
-    changed = path.is_file() and all(
-        output["sha256"] != sha256(path.read_bytes()) for output in run["outputs"].values()
-    )
+    changed = path.is_file() and sha256(path.read_bytes()) not in sums(run)
     if as_json:
         print_json({**run, "changed": changed})
         return

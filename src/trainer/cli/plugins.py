@@ -27,7 +27,7 @@ def plugins(verb: str | None, check: bool, as_json: bool) -> int:
         print_rows(
             rows,
             ["verb", "name", "distribution", "version", "state"],
-            "No plugins are installed. Try `pip install trainer-core[standard]`.",
+            "No plugins are installed. Run `pip install 'trainer-core[standard]'`.",
         )
     return int(check and any(row["state"] not in ("ok", "disabled") for row in rows))
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 @click.argument("instruction", type=click.Path(path_type=Path))
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="A value for a variable.")
 @click.option("--to", "formats", multiple=True, metavar="FORMAT", help="A format beside Markdown, such as html.")
+@click.option("--via", default="", help="The engine, conversion or format to pass, if there are several ways.")
+@click.option("--theme", default="", help="How the report looks, instead of what INSTRUCTION or trainer.toml says.")
 @click.option("-m", "--model", "models", multiple=True, help="The model, or several in order of preference.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and the prompt; ask no model, write nothing.")
 @click.option("--stream", is_flag=True, help="Print the text as it is written.")
@@ -37,6 +39,8 @@ def run(
     instruction: Path,
     params: tuple[str, ...],
     formats: tuple[str, ...],
+    via: str,
+    theme: str,
     models: tuple[str, ...],
     dry_run: bool,
     stream: bool,
@@ -60,13 +64,14 @@ def run(
     from trainer.pipeline import Pipeline
 
     chosen = Instruction.load(instruction)
+    chosen = evolve(chosen, theme=theme or chosen.theme)
     values = pairs(params, "Parameters")
-    options: dict[str, Any] = {"to": formats, "model": models}
+    options: dict[str, Any] = {"to": formats, "model": models, "via": via}
     if each is not None:
         from trainer.cli.each import run_each
 
-        if dry_run or stream:
-            raise click.UsageError("--each goes with neither --dry-run nor --stream.")
+        if dry_run or stream or via or theme:
+            raise click.UsageError("--each does not go with --dry-run and --stream, nor with --via and --theme.")
         if address and not executor:
             raise click.UsageError("--address goes with --executor.")
         options |= {"jobs": jobs, "max_cost": max_cost, "retry_failed": retry_failed, "name": batch}

@@ -8,6 +8,8 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from attrs import field
+
 from trainer import plugin
 from trainer.errors import ConfigError, TrainerError
 
@@ -30,7 +32,7 @@ class Dask:
     timeout: float = 10.0
     ca: str = ""
     cert: str = ""
-    key: str = ""
+    key: str = field(default="", repr=False)
 
     def execute(self, work: Work, tasks: Iterator[Task], jobs: int) -> Iterator[Task | None]:
         """As `trainer.work.Executor.execute`.

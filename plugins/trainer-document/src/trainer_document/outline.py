@@ -45,13 +45,15 @@ def take_title(root: Root, title: str, subtitle: str) -> None:
 def number_headings(root: Root, taken: Iterable[str] = ()) -> None:
     """Give every heading its id, which is none of those `taken`, and its level, from 2 on, in place.
 
-    Ids are made as GitHub makes them, so that links a writer put into the text find their heading.
+    Ids are made as GitHub makes them, so that links a writer put into the text find their heading. The levels are
+    those of the document's own headings; one in a quotation or a list does not move them.
     """
     headings = [node for node in blocks(root) if isinstance(node, Heading)]
-    shift = 2 - min((node.depth for node in headings), default=2)
+    own = [node for node in root.children if isinstance(node, Heading)]
+    shift = 2 - min((node.depth for node in own or headings), default=2)
     seen = dict.fromkeys(taken, 0)
     for node in headings:
-        node.depth = min(6, node.depth + shift)
+        node.depth = min(6, max(2, node.depth + shift))
         node.id = _unique(_slug(plain(node)), seen)
 
 

@@ -1,9 +1,11 @@
-"""Which addresses and drawings a document may have, in any format."""
+"""Which addresses, drawings and formulas a document may have, in any format."""
 
 from __future__ import annotations
 
 import re
 from xml.etree import ElementTree
+
+from attrs import define
 
 _LINK = re.compile(r"https?://[^\s]|mailto:[^\s]|#", re.IGNORECASE)
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=%]+|asset:[0-9a-f]{64}")
@@ -13,6 +15,7 @@ SHAPES = {"svg", "title", "desc", "g", "path", "rect", "circle", "line", "text",
 FOREIGN = {"href", "src", "style"}
 _FETCHED = re.compile(r"url|image|//|\\", re.IGNORECASE)
 DRAWN = 2_000_000  # characters
+TEX, EACH = 150_000, 20  # letters of all formulas of a document that are set, and what each counts beside its own
 
 
 def is_link(url: str) -> bool:
@@ -43,3 +46,15 @@ def is_drawing(svg: str) -> bool:
         )
         for element in elements
     )
+
+
+@define
+class Formulas:
+    """Which formulas of one document are set. To set one takes long: those beyond the limit are shown as TeX."""
+
+    left: int = TEX
+
+    def allow(self, tex: str) -> bool:
+        """Whether the next formula of the document is set."""
+        self.left -= len(tex) + EACH
+        return self.left >= 0

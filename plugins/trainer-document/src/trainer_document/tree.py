@@ -7,6 +7,7 @@ Nothing in a tree is markup of a format: a writer escapes all text, and asks `po
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +17,10 @@ from trainer.errors import ConversionError
 
 VERSION = 1
 DEPTH = 100  # levels of a tree that is read from JSON
+SIZE = 20_000_000  # letters of a tree in JSON, with its pictures
+NODES = 250_000  # of a tree that is read from JSON, where a writer does not set less
+LINES = 1_000_000  # of its words and code
+FACTS = 10_000  # that stand below a title, or at the end of a document
 
 Align = Literal["left", "right", "center"] | None
 KINDS: dict[str, type[Node]] = {}
@@ -407,6 +412,38 @@ def from_json(data: Mapping[str, Any]) -> Node:
         raise wrong_tree(str(error)) from error
 
 
+def read(content: str | bytes, most: int = NODES) -> Root:
+    """The tree of a whole document, of its JSON.
+
+    Raises `ConversionError` for anything else, and for one of more than `most` nodes or cells, or `SIZE` letters.
+    """
+    text = content if isinstance(content, str) else content.decode("utf-8", "replace")
+    _check("letters", len(text), SIZE)
+    _check("lines", text.count("\\n"), LINES)
+    _check("nodes", text.count('"type"'), most)  # in words its quotation marks would be escaped
+    try:
+        tree = from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise wrong_tree(f"it is no JSON: {error}") from error
+    if not isinstance(tree, Root):
+        raise wrong_tree(f"it is a {tree.type} alone")
+    _check("cells, with those that short rows are filled up with,", sum(map(_cells, blocks(tree))), most)
+    return tree
+
+
+def _check(what: str, found: int, most: int) -> None:
+    if found > most:
+        problem = f"the document has {found:,} {what} as a tree, and {most:,} are allowed"
+        raise ConversionError(problem, "Split it, or keep long tables and data out of it.")
+
+
+def _cells(node: Node) -> int:
+    """How many cells a table has once all of its rows are as wide as its widest."""
+    table = node.table if isinstance(node, Chart) else node
+    rows = [len(row.children) for row in table.children if isinstance(row, Parent)] if isinstance(table, Table) else []
+    return max(rows, default=0) * len(rows)
+
+
 def wrong_tree(reason: str) -> ConversionError:
     """The error for JSON that is no document tree."""
     return ConversionError(f"this is no document tree: {reason}", "Make one with a conversion to `tree`.")
@@ -459,6 +496,8 @@ def _value(name: str, value: Any, depth: int) -> Any:
 
             return {key: (kind, b64decode(content, validate=True)) for key, (kind, content) in value.items()}
         case "facts" | "origin", list():
+            if len(value) > FACTS:
+                raise ValueError(f"it has {len(value):,} {name}, and {FACTS:,} are allowed")
             return [(str(key), str(item)) for key, item in value]
         case "table", dict():
             return _node(value, depth + 1)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import ClassVar
 
 from trainer import Document, hookimpl, plugin
-from trainer.errors import ConversionError
 
 __all__ = ["TreeToDocx"]
 
-SIZE = 20_000_000  # characters of the tree's JSON
+NODES = 60_000  # of a tree: Word itself is slow to open more
 
 
 @plugin
@@ -30,20 +28,13 @@ class TreeToDocx:
 
     @hookimpl
     def convert(self, document: Document) -> Document:
-        """The document as DOCX, the same bytes for the same tree. Raises `ConversionError` for what is no tree."""
-        from trainer_document.tree import Root, from_json, wrong_tree
+        """The document as DOCX, the same bytes for the same tree.
+
+        Raises `ConversionError` for what is no tree, and for one that is too large.
+        """
+        from trainer_document.tree import read
         from trainer_docx.package import build
 
-        text = document.text
-        if len(text) > SIZE:
-            raise ConversionError(
-                f"the document has {len(text):,} characters as a tree, and {SIZE:,} are allowed", "Split it."
-            )
-        try:
-            tree = from_json(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise wrong_tree(str(error)) from error
-        if not isinstance(tree, Root):
-            raise wrong_tree(f"it begins with a {tree.type}")
+        tree = read(document.content, NODES)
         template = Path(self.root) / self.template if self.template else None
         return Document(build(tree, template), "docx", document.metadata)

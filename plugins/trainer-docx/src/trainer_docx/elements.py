@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import Any
 
 from attrs import evolve, frozen
-from docx.oxml.ns import qn
-from docx.oxml.parser import OxmlElement
+from docx.oxml.ns import NamespacePrefixedTag, qn
+from docx.oxml.parser import oxml_parser
 
 INK, MUTED, LINK, AMBER = "1C2430", "5B6472", "1F5FA8", "B45309"
 
@@ -17,11 +18,21 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def element(tag: str, *children: Any, **attributes: object) -> Any:
     """An element such as `w:p` with its children; attributes are of the namespace `w`."""
-    made = OxmlElement(tag)
+    made = _maker(tag)()
     for name, value in attributes.items():
-        made.set(qn(f"w:{name}"), str(value))
+        made.set(_name(f"w:{name}"), str(value))
     made.extend(child for child in children if child is not None)
     return made
+
+
+@cache
+def _maker(tag: str) -> Callable[[], Any]:
+    """What makes elements of a tag: python-docx takes its name apart each time, which is half of all work."""
+    name = NamespacePrefixedTag(tag)
+    return partial(oxml_parser.makeelement, name.clark_name, nsmap=name.nsmap)
+
+
+_name = cache(qn)
 
 
 def writable(text: str) -> str:

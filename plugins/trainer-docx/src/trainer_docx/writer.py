@@ -13,17 +13,18 @@ from docx.oxml.ns import qn
 from docx.shared import Emu
 
 from trainer_document import tree
-from trainer_document.policy import is_link
+from trainer_document.policy import Formulas, is_link
 from trainer_document.tree import Node, plain
 from trainer_docx.elements import AMBER, LINK, MUTED, Look, Place, element, paragraph, run, writable
 from trainer_docx.footnotes import Footnotes
 from trainer_docx.formulas import formula
 from trainer_docx.lists import LEVELS, STEP, Numbering
-from trainer_docx.pictures import drawn, picture
+from trainer_docx.pictures import ZOOM, drawn, picture
 
 BARS = {"note": "1F6F8B", "tip": "3F7D4E", "important": "8A4B9C", "warning": AMBER, "caution": "B3261E"}
 SCRIPTS = {"sub": "subscript", "sup": "superscript"}
 LETTER = 95  # about the width of one in a table, in twentieths of a point
+SHRUNK = 72 / 96 / ZOOM  # Word takes 72 pixels of a drawing to the inch; there are 96, and each is drawn larger
 QUIET = Look(colour=MUTED, height=18)
 
 
@@ -38,6 +39,7 @@ class Writer:
         self._notes = Footnotes(document, root)
         self._styles = {style.name: style.style_id for style in document.styles}
         self._anchors: dict[str, str] = {}
+        self._formulas = Formulas()
         section = document.sections[0]
         self._width = int(
             ((section.page_width or 0) - (section.left_margin or 0) - (section.right_margin or 0)) or Emu(5_400_000)
@@ -86,7 +88,7 @@ class Writer:
             case tree.Code() | tree.Html():
                 yield paragraph(place.but(tight=False), [run(node.value.strip("\n"), Look(code=True, height=18))])
             case tree.Math():
-                made = formula(node.value)
+                made = formula(node.value) if self._formulas.allow(node.value) else None
                 shown = element("m:oMathPara", made) if made is not None else run(node.value, Look(code=True))
                 yield paragraph(place, [shown])
             case tree.Table():
@@ -175,7 +177,7 @@ class Writer:
     def _chart(self, node: tree.Chart, place: Place) -> Iterator[Any]:
         yield paragraph(place.but(keep=True), [run(node.title, Look(bold=True))])
         if drawing := drawn(node.svg):
-            yield paragraph(place.but(keep=True), [self._picture(drawing, f"Chart: {node.title}")])
+            yield paragraph(place.but(keep=True), [self._picture(drawing, f"Chart: {node.title}", SHRUNK)])
         yield from self._table(node.table, place)
         if node.source:
             yield paragraph(place, self.inlines(node.source, QUIET))
@@ -193,7 +195,7 @@ class Writer:
             case tree.InlineCode():
                 yield run(node.value, look.but(code=True))
             case tree.InlineMath():
-                made = formula(node.value)
+                made = formula(node.value) if self._formulas.allow(node.value) else None
                 yield run(node.value, look.but(code=True)) if made is None else made
             case tree.Break():
                 yield element("w:r", element("w:br"))
@@ -245,10 +247,11 @@ class Writer:
         except Exception:  # python-docx knows the kinds of files it can read by no one type of error
             yield run(f"Image: {node.alt or 'without a description'}", look)
 
-    def _picture(self, content: Any, alt: str) -> Any:
+    def _picture(self, content: Any, alt: str, share: float = 1.0) -> Any:
         inline: Any = self._document.part.new_pic_inline(content)
-        if inline.extent.cx > self._width:
-            inline.extent.cx, inline.extent.cy = self._width, inline.extent.cy * self._width // inline.extent.cx
+        share = min(share, self._width / inline.extent.cx)
+        if share < 1:
+            inline.extent.cx, inline.extent.cy = int(inline.extent.cx * share), int(inline.extent.cy * share)
             size = inline.graphic.graphicData.pic.spPr
             size.cx, size.cy = inline.extent.cx, inline.extent.cy
         inline.docPr.set("descr", writable(alt))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from trainer.errors import ConversionError
 
 __all__ = ["LatexToPDF", "TreeToLatex"]
 
-SIZE = 20_000_000  # characters of a tree's JSON, or of a LaTeX file
+SIZE = 20_000_000  # characters of a LaTeX file
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # of what has no date, so that the same file makes the same bytes
 
 
@@ -26,19 +25,11 @@ class TreeToLatex:
 
     @hookimpl
     def convert(self, document: Document) -> Document:
-        """The document as LaTeX. Raises `ConversionError` for what is no tree."""
-        from trainer_document.tree import Root, from_json, wrong_tree
+        """The document as LaTeX. Raises `ConversionError` for what is no tree, and for one that is too large."""
+        from trainer_document.tree import read
         from trainer_latex.writer import latex_source
 
-        text = document.text
-        if len(text) > SIZE:
-            raise _too_long("as a tree", len(text))
-        try:
-            tree = from_json(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise wrong_tree(str(error)) from error
-        if not isinstance(tree, Root):
-            raise wrong_tree(f"it begins with a {tree.type}")
+        tree = read(document.content)
         return Document(latex_source(tree), "latex", document.metadata)
 
 
@@ -62,13 +53,11 @@ class LatexToPDF:
 
         source = document.text
         if len(source) > SIZE:
-            raise _too_long("of LaTeX", len(source))
+            raise ConversionError(
+                f"the document has {len(source):,} characters of LaTeX, and {SIZE:,} are allowed", "Split it."
+            )
         pdf = compile_source(source.encode("utf-8", "replace"), self.seconds, self.memory, _epoch(document.metadata))
         return Document(pdf, "pdf", document.metadata)
-
-
-def _too_long(what: str, size: int) -> ConversionError:
-    return ConversionError(f"the document has {size:,} characters {what}, and {SIZE:,} are allowed", "Split it.")
 
 
 def _epoch(metadata: Mapping[str, Any]) -> int:

@@ -33,7 +33,8 @@ def _degraded(text: str) -> list[Node]:
     try:
         found = extract(text)
         mended = f"This was no valid JSON: {found.note}. It is mended here."
-        note = mended if found.repaired else "Other words stood around this JSON."
+        around = "; ".join(filter(None, ["Other words stood around this JSON", found.note]))
+        note = mended if found.repaired else f"{around}."
         blocks = [*data_writer.tree(found.value), Heading([Text("The text as it was")], 2)]
     except ConversionError as error:
         note = f"This could not be read as JSON: {error.problem}."

@@ -14,7 +14,8 @@ from trainer_markdown.limits import Budget
 from trainer_markdown.marking import unmarked
 from trainer_markdown.tables import tables
 
-LINES = 256  # between two looks at the clock
+LINE, RULE = 2, 5  # steps of a budget that a line takes, and a sign that may begin a block
+COPIED = 2_000  # letters that are copied in a step
 FOOTNOTE = r"^ {0,3}\[\^(?P<footnote_label>[^\\\[\]\s]{1,500})\]:[ \t]*+(?P<footnote_text>[^\n]*)"
 DEFINITION = r"^ {0,3}:[ \t]+(?=\S)(?P<definition_text>[^\n]*)"
 FORMULA = r"^ {0,3}\$\$[ \t]*$"
@@ -49,26 +50,27 @@ class State(BlockState):
     def __init__(self, parent: State | None = None, budget: Budget | None = None) -> None:
         super().__init__(parent)
         self.budget: Budget = budget or (parent.budget if parent else Budget())
-        self._lines = 0
         if not parent:
             self.env.update(ref_links=_References(), footnotes={})
 
     def get_line(self, start_pos: int) -> str:
         """The line at a place; blocks that go on for many lines are put together by these."""
-        self._lines += 1
-        if not self._lines % LINES:
-            self.budget.check()
+        self.budget.spend(LINE)
         return super().get_line(start_pos)
 
     def add_paragraph(self, text: str) -> None:
-        """Add text to the paragraph, in time."""
-        self.budget.check()
+        """Add text to the paragraph, which is copied."""
+        self._spend()
         super().add_paragraph(text)
 
     def append_paragraph(self) -> int | None:
-        """Add a line to the paragraph, if there is one, in time."""
-        self.budget.check()
+        """Add a line to the paragraph, if there is one."""
+        self._spend()
         return super().append_paragraph()
+
+    def _spend(self) -> None:
+        last = self.last_token()
+        self.budget.spend(LINE + (len(last["text"]) // COPIED if last and last["type"] == "paragraph" else 0))
 
 
 class Blocks(mistune.BlockParser):
@@ -98,13 +100,13 @@ class Blocks(mistune.BlockParser):
         return state.tokens, dict(state.env)
 
     def parse(self, state: BlockState, rules: list[str] | None = None) -> None:
-        """Parse what a block holds, in time."""
-        self._budget.check()
+        """Parse what a block holds."""
+        self._budget.spend(RULE + len(state.src) // COPIED)
         super().parse(state, rules)
 
     def parse_method(self, m: re.Match[str], state: BlockState) -> int | None:
-        """Parse what a rule found, in time."""
-        self._budget.check()
+        """Parse what a rule found."""
+        self._budget.spend(RULE)
         return super().parse_method(m, state)
 
     def parse_atx_heading(self, m: re.Match[str], state: BlockState) -> int:

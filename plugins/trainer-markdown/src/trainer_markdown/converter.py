@@ -11,16 +11,18 @@ from attrs import evolve
 
 from trainer import Document, hookimpl, plugin
 from trainer.errors import ConversionError
+from trainer.paths import confine
 from trainer_document import themes
 from trainer_document.report import enrich, needs
-from trainer_document.tree import Root, from_json, to_json, wrong_tree
+from trainer_document.tree import Root, read as parsed, to_json
 from trainer_document.wording import text as words
 from trainer_markdown import answer, data as codec, detection
+from trainer_markdown.assets import Assets, Place, regained
 from trainer_markdown.extraction import Extracted, extract
 from trainer_markdown.markdown_writer import write
 from trainer_markdown.page import page
 from trainer_markdown.reader import parse
-from trainer_markdown.source import Source
+from trainer_markdown.source import Source, front_matter
 
 ALIASES = {"md": "markdown", "htm": "html", "tree.json": "tree"}
 AUTO = "auto"
@@ -48,24 +50,30 @@ class FormatConverter:
         the text's own front matter stand in for those that are not given. `schema` is a JSON schema, for data. Raises
         `ConversionError` if there is no such conversion or theme, or if the text is larger than can be worked on.
         """
+        return self.document(text, source, target, metadata).text
+
+    def document(
+        self,
+        text: str | bytes,
+        source: str,
+        target: str,
+        metadata: Mapping[str, Any] | None = None,
+        assets: Place = "embedded",
+    ) -> Document:
+        """As `convert`, with the metadata, and with the files that a page needs whose pictures lie `beside` it."""
         source, target = ALIASES.get(source, source), ALIASES.get(target, target)
         if source == AUTO:
             source = self._detected(text)
         if source not in READ or target not in WRITTEN or source == target:
             known = ", ".join(f"{one} to {other}" for one in READ for other in WRITTEN if one != other)
             raise ConversionError(f"there is no conversion from {source} to {target}", f"There is: {known}.")
-        if source == "json":
-            text, source = answer.shown(text, _schema(metadata or {})), "markdown"
-            if target == "markdown":
-                return text
-        if target == "json":
-            text = text if source == "markdown" else write(self._read(text, source, metadata or {}))
-            return json.dumps(codec.from_markdown(text, _schema(metadata or {})), ensure_ascii=False, indent=2) + "\n"
-        if target == "markdown":
-            return write(self._read(text, source, metadata or {}))
-        theme = themes.load(self.theme, self.root) if target == "html" else themes.Theme()
-        root = self._read(text, source, metadata or {})
-        return page(root, theme) if target == "html" else json.dumps(to_json(root), ensure_ascii=False)
+        about = metadata or {}
+        if target != "html":
+            return Document(self._text(text, source, target, about), target, about)
+        theme = themes.load(self.theme, self.root)
+        root = self._read(text, source, about)
+        pictures = Assets(root.assets, assets)
+        return Document(page(root, theme, pictures), target, about, pictures.files)
 
     def json_to_markdown(self, data: Any, schema: Mapping[str, Any] | None = None, template: str | None = None) -> str:
         """A JSON value as Markdown: by a template, or as `markdown_to_json` reads it back, exactly.
@@ -116,20 +124,25 @@ class FormatConverter:
             )
         return name
 
+    def _text(self, text: str | bytes, source: str, target: str, metadata: Mapping[str, Any]) -> str:
+        if source == "json" and target == "markdown":
+            return answer.shown(text, _schema(metadata))
+        if target == "json":
+            text = text if source == "markdown" else write(self._read(text, source, metadata))
+            return json.dumps(codec.from_markdown(text, _schema(metadata)), ensure_ascii=False, indent=2) + "\n"
+        root = self._read(text, source, metadata)
+        return write(root) if target == "markdown" else json.dumps(to_json(root), ensure_ascii=False)
+
     def _read(self, text: str | bytes, source: str, metadata: Mapping[str, Any]) -> Root:
+        if source == "json":
+            text, source = answer.shown(text, _schema(metadata)), "markdown"
         if source == "markdown":
             return self._report(text, metadata)
         if source == "html":
             from trainer_markdown.html_reader import read
 
             return read(text)
-        try:
-            tree = from_json(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise wrong_tree(f"it is no JSON: {error}") from error
-        if not isinstance(tree, Root):
-            raise wrong_tree(f"it is a {tree.type} alone")
-        return tree
+        return parsed(text)
 
     def _report(self, text: str | bytes, metadata: Mapping[str, Any]) -> Root:
         source = Source.read(text, metadata)
@@ -158,40 +171,54 @@ def _figures(content: str | bytes, source: Source) -> list[dict[str, Any]]:
     ]
 
 
+def _theme(document: Document, root: str) -> str:
+    """The theme that a document asks for, or "": in its metadata, or in the front matter of a text of no run.
+
+    The text may be anybody's, and a theme is trusted: so it names one that is installed, or in the project's folder.
+    """
+    named = words(document.metadata.get("theme"))
+    if named or document.format != "markdown" or "run" in document.metadata:
+        return named
+    own = words(front_matter(document.content).get("theme"))
+    if own:
+        confine(Path(root), own)
+    return own
+
+
 @plugin
 class MarkdownToHTML:
-    """Markdown to one self-contained, sanitised HTML page.
+    """Markdown to one sanitised HTML page.
 
-    `theme` names a theme; a document whose metadata names one comes first. `lang` is the language of the text (BCP 47).
+    `theme` names a theme; one that the document's metadata or front matter names comes first. `lang` is the language of
+    the text (BCP 47). `assets` says where its pictures are: `embedded` in the page, which is then a file that stands
+    alone, or `beside` it, in files named by their contents.
     """
 
     theme: str = themes.DEFAULT
     lang: str = "en"
+    assets: Place = "embedded"
     root: str = "."
 
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The document as HTML. Raises `ConversionError` for other formats and for refused text."""
-        theme = words(document.metadata.get("theme")) or self.theme
-        converter = FormatConverter(theme, self.lang, Path(self.root))
-        html = converter.convert(document.content, document.format, to, document.metadata)
-        return Document(html, "html", document.metadata)
+        converter = FormatConverter(_theme(document, self.root) or self.theme, self.lang, Path(self.root))
+        return converter.document(document.content, document.format, to, document.metadata, self.assets)
 
 
 @plugin
 class TreeToHTML:
-    """A document tree to one self-contained, sanitised HTML page. `theme` is as for Markdown."""
+    """A document tree to one sanitised HTML page. `theme` and `assets` are as for Markdown."""
 
     theme: str = themes.DEFAULT
+    assets: Place = "embedded"
     root: str = "."
 
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The document as HTML. Raises `ConversionError` for what is no tree."""
-        theme = words(document.metadata.get("theme")) or self.theme
-        converter = FormatConverter(theme, root=Path(self.root))
-        html = converter.convert(document.content, document.format, to, document.metadata)
-        return Document(html, "html", document.metadata)
+        converter = FormatConverter(_theme(document, self.root) or self.theme, root=Path(self.root))
+        return converter.document(document.content, document.format, to, document.metadata, self.assets)
 
 
 @plugin
@@ -210,10 +237,12 @@ class MarkdownToTree:
     @hookimpl
     def convert(self, document: Document) -> Document:
         """The tree as JSON. Raises `ConversionError` for a theme that is not there and for refused text."""
-        theme = themes.load(words(document.metadata.get("theme")) or self.theme, Path(self.root))
+        asked = _theme(document, self.root)
+        theme = themes.load(asked or self.theme, Path(self.root))
         tree = FormatConverter(lang=self.lang)._report(document.content, document.metadata)
         styled = ["style"] if theme.name != themes.DEFAULT else []
-        metadata = {**document.metadata, "via": theme.pdf, "needs": [*needs(tree), *styled]}
+        learnt = {"theme": asked, "via": theme.pdf, "needs": [*needs(tree), *styled]}
+        metadata = {**document.metadata, **learnt}
         return Document(json.dumps(to_json(tree), ensure_ascii=False), "tree", metadata)
 
 
@@ -226,8 +255,7 @@ class TreeToMarkdown:
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The document as Markdown. Raises `ConversionError` for what is no tree."""
-        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
-        return Document(text, "markdown", document.metadata)
+        return FormatConverter().document(document.content, document.format, to, document.metadata)
 
 
 @plugin
@@ -239,8 +267,12 @@ class HTMLToTree:
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The tree as JSON. Raises `ConversionError` for other formats and for refused text."""
-        tree = FormatConverter().convert(document.content, document.format, to, document.metadata)
-        return Document(tree, "tree", document.metadata)
+        if not document.files:
+            return FormatConverter().document(document.content, document.format, to, document.metadata)
+        html, pictures = regained(document.text, document.files)
+        root = FormatConverter()._read(html, "html", {})
+        root.assets = pictures
+        return Document(json.dumps(to_json(root), ensure_ascii=False), "tree", document.metadata)
 
 
 @plugin
@@ -254,8 +286,7 @@ class JSONToMarkdown:
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The data as Markdown. Raises `ConversionError` for other formats and for refused text."""
-        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
-        return Document(text, "markdown", document.metadata)
+        return FormatConverter().document(document.content, document.format, to, document.metadata)
 
 
 @plugin
@@ -263,10 +294,9 @@ class MarkdownToJSON:
     """Markdown to the JSON that it was made of; of other Markdown, headings become members and text strings."""
 
     cost: ClassVar[int] = 30
-    loses: ClassVar[frozenset[str]] = frozenset({"charts", "lineage", "lang", "style"})
+    loses: ClassVar[frozenset[str]] = frozenset({"charts", "lineage", "style"})
 
     @hookimpl
     def convert(self, document: Document, to: str) -> Document:
         """The data as JSON. Raises `ConversionError` for other formats and for refused text."""
-        text = FormatConverter().convert(document.content, document.format, to, document.metadata)
-        return Document(text, "json", document.metadata)
+        return FormatConverter().document(document.content, document.format, to, document.metadata)

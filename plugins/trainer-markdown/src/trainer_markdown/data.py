@@ -15,34 +15,35 @@ from typing import Any
 from trainer.errors import ConversionError
 from trainer_document.tree import Code, Heading, Node, Root, plain
 from trainer_markdown import data_reader, data_writer, strict
-from trainer_markdown.limits import too_much
+from trainer_markdown.limits import readable, too_much
 from trainer_markdown.markdown_writer import write
 from trainer_markdown.reader import parse
 from trainer_markdown.shape import Shape
 from trainer_markdown.source import Source
 
+VALUES = 80_000  # that are laid out; of more there is nothing to see, and they are one block of JSON
 BLOCK = re.compile(r"^`{3,}json data [0-9a-f]{12}[ \t\r]*$", re.MULTILINE)
 
 
 def to_markdown(data: Any, schema: Mapping[str, Any] | None = None) -> str:
     """A JSON value as Markdown; `from_markdown` gives the same value back, with its types and the order of its members.
 
-    A schema gives titles, order, units and formats (see `Shape`). Raises `ConversionError` for what JSON cannot hold,
-    and if the text would be larger than can be read back.
+    A schema gives titles, order, units and formats (see `Shape`). What is too large to be laid out is one line of JSON.
+    Raises `ConversionError` for what JSON cannot hold, and if the text would be larger than can be read back.
     """
     try:
-        _check_keys(data)
-        blocks = data_writer.tree(data, schema)
-        text = write(Root(blocks))
-        if schema is not None:
-            text = f"{text}\n{write(Root([Code(data_writer.pretty(data), 'json', f'data {_sum(text)}')]))}"
+        text = _laid_out(data, schema) if _count(data) <= VALUES else ""
+        if not text or readable(text) < len(text):
+            text = write(Root([Code(data_writer.literal(data), "json", "data")]))
     except RecursionError as error:
         raise too_much("it nests too deeply") from error
     except (TypeError, ValueError) as error:
         raise ConversionError(
             f"this is no JSON: {error}", "Give text, numbers, lists and objects with text as keys."
         ) from error
-    return Source.read(text, {}).text
+    text = Source.read(text, {}).text
+    _check(text)
+    return text
 
 
 def from_markdown(text: str | bytes, schema: Mapping[str, Any] | None = None) -> Any:
@@ -53,6 +54,7 @@ def from_markdown(text: str | bytes, schema: Mapping[str, Any] | None = None) ->
     it was when that was written, and where a number is to be and another text stands.
     """
     source = Source.read(text, {})
+    _check(source.text)
     blocks = parse(source.text)[0].children
     if blocks and isinstance(last := blocks[-1], Code) and last.lang == "json" and (last.meta or "").startswith("data"):
         return _exact(source.text, last, alone=len(blocks) == 1)
@@ -64,10 +66,18 @@ def from_markdown(text: str | bytes, schema: Mapping[str, Any] | None = None) ->
     return _keyed(found, shape) if schema is not None else found
 
 
-def _check_keys(data: Any) -> None:
-    """Raise `TypeError` for a key that is no text: JSON would make one of it."""
-    ahead = [data]
+def _laid_out(data: Any, schema: Mapping[str, Any] | None) -> str:
+    text = write(Root(data_writer.tree(data, schema)))
+    if schema is not None:
+        text = f"{text}\n{write(Root([Code(data_writer.pretty(data), 'json', f'data {_sum(text)}')]))}"
+    return text
+
+
+def _count(data: Any) -> int:
+    """How many values there are in one. Raises `TypeError` for a key that is no text: JSON would make one of it."""
+    ahead, number = [data], 0
     while ahead:
+        number += 1
         match ahead.pop():
             case dict() as found:
                 if wrong := [key for key in found if not isinstance(key, str)]:
@@ -75,6 +85,13 @@ def _check_keys(data: Any) -> None:
                 ahead += found.values()
             case list() as found:
                 ahead += found
+    return number
+
+
+def _check(text: str) -> None:
+    """Raise `ConversionError` for a text of which only a part would be read: data is whole or none."""
+    if readable(text) < len(text):
+        raise too_much("it has more lines and marks than can be read as data")
 
 
 def _exact(text: str, block: Code, alone: bool) -> Any:

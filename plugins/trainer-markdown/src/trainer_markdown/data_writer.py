@@ -29,6 +29,7 @@ from trainer_markdown.shape import Shape
 
 FIRST, LAST = 2, 6  # levels of headings; what nests deeper is shown as JSON
 SHORT = 60  # characters of a list that is shown within a line
+CELLS = 100_000  # of a table, with those that are empty
 MARKS = 100  # signs of emphasis in one value: a paragraph with too many is read without any
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 WORDS = frozenset({"true", "false", "null"})
@@ -123,6 +124,8 @@ def _table(rows: list[Any], shape: Shape) -> Table | None:
         return None
     ordered = [shape.ordered(row) for row in rows]
     columns = shape.ordered({key: shape.member(key) for row in ordered for key in row})
+    if len(columns) * len(rows) > CELLS:
+        return None
     lines = [{key: _cell(value, columns[key]) for key, value in row.items()} for row in ordered]
     if any(list(row) != [key for key in columns if key in row] or None in row.values() for row in lines):
         return None

@@ -11,21 +11,22 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from attrs import evolve, frozen
 
 from trainer.errors import ConversionError
 from trainer_markdown import strict
-from trainer_markdown.limits import DEPTH, SIZE, Budget, too_much
+from trainer_markdown.limits import DEPTH, SIZE, too_much
 
 WINDOW = 1024  # characters in which JSON is tried first: an error costs as much as what stands before it
 DEEP = 500  # characters that are passed over where JSON nests deeper than Python reads: all of them belong to it
-EACH = 150  # characters that each beginning costs, beside those that are read in vain
+EACH = 250  # characters that each beginning costs, beside those that are read in vain
 CLOSINGS = 8  # brackets that are never closed, and for which that is looked up
-WORK = 8  # characters that are read in vain, for each of the text
-MENDED = 100_000  # characters that are mended, in all: it can take 60 µs for each
-SECONDS = 1.2  # of this thread's processor time, for looking; telling apart what was found takes as long again
+LOOKED = 10_000_000  # characters, in all, in which it is looked for where a bracket is closed
+WORK, LEAST = 8, 1_000_000  # characters that are read in vain: for each of the text, and beside these
+MENDED = 40_000  # characters that are mended, in all: it can take 60 µs for each
+LOOKS = 2_000_000  # at a character, while it is mended
 TRIED = 5  # that are mended, or looked at against a schema
 OPEN = re.compile(
     r"""\{(?=\s*+(?:["'“}/\#]|[A-Za-z_$][\w$]*+\s*+:))|\[(?=\s*+(?:[\[{"'“\]\d/\#-]|true|false|null|None|NaN|Infinity|True|False))"""
@@ -45,7 +46,7 @@ class Extracted:
     """A JSON value that a text holds, between two offsets of it.
 
     `repaired` tells that the text is not JSON there; `note` says what was wrong, and from which character on the text
-    was not read, for want of time. `others` counts what else in what was read is JSON, whole.
+    was not read. `others` counts what else in what was read is JSON, whole.
     """
 
     value: Any
@@ -121,12 +122,11 @@ def _whole(text: str) -> _Found | None:
 def _scan(text: str) -> tuple[list[_Found], int]:
     """All that begins like JSON, in the order of the text, and how far that was read; none lies within another."""
     every: list[_Found] = []
-    budget, looking = Budget(SECONDS), Budget(SECONDS / 3)
     fences = [*(match.start() for match in FENCE.finditer(text)), len(text)]
-    position, work = 0, WORK * len(text) + 1000 * WINDOW
-    unclosed, closings = None, CLOSINGS
+    position, work = 0, WORK * len(text) + LEAST
+    unclosed, closings, looked = None, CLOSINGS, LOOKED
     while opened := OPEN.search(text, position):
-        if work <= 0 or budget.spent:
+        if work <= 0:
             break
         start = opened.start()
         work -= EACH
@@ -141,9 +141,11 @@ def _scan(text: str) -> tuple[list[_Found], int]:
             continue
         except json.JSONDecodeError as error:
             work -= error.pos
-            found = _broken(text, start, stop, error, closings > 0 and not looking.spent)
+            found = _broken(text, start, stop, error, looked if closings else 0)
+            looked -= (found.end if found.end > start else len(text)) - start
         except ValueError as error:  # a number or a key that JSON does not allow, which has no place
-            end = _closing(text, start) if closings and not looking.spent else 0
+            end = _closing(text, start, looked if closings else 0)
+            looked -= (end or len(text)) - start
             closings -= 0 if end else min(1, closings)
             found = _Found(start, end or stop, fault=str(error))
         if found.end == start:
@@ -157,12 +159,12 @@ def _scan(text: str) -> tuple[list[_Found], int]:
     return every or ([unclosed] if unclosed else []), read
 
 
-def _broken(text: str, start: int, stop: int, error: json.JSONDecodeError, look: bool) -> _Found:
+def _broken(text: str, start: int, stop: int, error: json.JSONDecodeError, most: int) -> _Found:
     """What is wrong with what begins at `start`: it ends where it began if its bracket is not closed."""
     at = start + error.pos
     if error.msg.startswith("Unterminated string") or _TAIL.fullmatch(text, at, stop):
         return _Found(start, stop, fault="it breaks off")
-    end = _closing(text, start) if look else 0
+    end = _closing(text, start, most)
     return _Found(start, end or start, fault=f"{error.msg} at character {at:,}")
 
 
@@ -182,10 +184,10 @@ def _decoded(text: str, start: int) -> tuple[Any, int]:
             return value, start + end
 
 
-def _closing(text: str, start: int) -> int:
-    """Where the bracket at `start` is closed, by whatever bracket; 0 if it is not."""
+def _closing(text: str, start: int, most: int) -> int:
+    """Where the bracket at `start` is closed, by whatever bracket; 0 if it is not within `most` characters."""
     depth = 0
-    for sign in _SIGNS.finditer(text, start):
+    for sign in _SIGNS.finditer(text, start, start + max(0, most)):
         depth += (sign[0] in {"{", "["}) - (sign[0] in {"}", "]"})
         if depth == 0 and sign[0] in {"}", "]"}:
             return sign.end()
@@ -228,6 +230,18 @@ def _value(one: _Found, text: str) -> Extracted:
     return Extracted(value, one.start, one.end, repaired=True, note=note)
 
 
+class _Looked(str):
+    """Text that can be looked at only so often: `json_repair` goes over some again and again."""
+
+    _left = LOOKS
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("it takes too long")
+        return super().__getitem__(key)
+
+
 def _mended(text: str) -> Any:
     try:
         return json.loads(text, strict=False)  # line ends within strings, and NaN
@@ -236,7 +250,7 @@ def _mended(text: str) -> Any:
     from json_repair import loads
 
     try:
-        value = loads(text, skip_json_loads=True)
+        value = loads(_Looked(text), skip_json_loads=True)
     except RecursionError as error:
         raise ValueError("it nests too deeply") from error
     if not isinstance(value, dict | list):

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainer_document.appendix import ID as APPENDIX
 from trainer_document.figures import is_negative
-from trainer_document.policy import is_drawing, is_image, is_link
+from trainer_document.policy import Formulas, is_drawing, is_link
 from trainer_document.themes import Theme
 from trainer_document.tree import (
     Blockquote,
@@ -63,6 +63,7 @@ class Body:
         self._assets = assets
         self._cells = 0
         self._addresses = 0
+        self._formulas = Formulas()
         self._cited: Counter[str] = Counter()
         self._numbers: dict[str, int] = {}
         self._order: list[str] = []
@@ -83,7 +84,7 @@ class Body:
             Html: _code,
             List: self._list,
             ListItem: self._item,
-            Math: lambda node: f'<div class="math" tabindex="0">{mathml(node.value, block=True)}</div>\n',
+            Math: lambda node: f'<div class="math" tabindex="0">{self._formula(node, block=True)}</div>\n',
             Paragraph: lambda node: f"<p>{self.inlines(node.children)}</p>\n",
             Table: self._table,
             ThematicBreak: lambda _: "<hr>\n",
@@ -97,7 +98,7 @@ class Body:
             Html: lambda node, _: escape(node.value, False),
             Image: self._image,
             InlineCode: lambda node, _: f"<code>{escape(node.value, False)}</code>",
-            InlineMath: lambda node, _: mathml(node.value),
+            InlineMath: lambda node, _: self._formula(node),
             Link: self._link,
             Mark: self._mark,
             Strong: lambda node, linked: f"<strong>{self.inlines(node.children, linked)}</strong>",
@@ -188,14 +189,20 @@ class Body:
             f"{table if node.table.children else ''}{source}</figure>\n"
         )
 
+    def _formula(self, node: Math | InlineMath, block: bool = False) -> str:
+        return mathml(node.value, block, self._formulas.allow(node.value))
+
     def _figure(self, node: Figure, linked: bool) -> str:
         html = self.inlines(node.children, True)
         what = " ".join(filter(None, [node.ref, node.path, f"= {node.formula}" if node.formula else ""]))
         told = what if node.traced else ": ".join(filter(None, [node.status, node.reason]))
         name = "traced" if node.traced else "untraced"
-        words = plain(node)
+        nested = any(isinstance(below, Figure) for below in node.children)
+        words = "" if nested else plain(node)
         if not words.startswith("(") and is_negative(words):  # in a sentence brackets are brackets
             name += " negative"
+        elif words.startswith("+"):
+            name += " positive"
         title = f' title="{escape(told)}"' if told else ""
         if linked or not node.url.startswith("#"):
             return f'<span class="{name}"{title}>{html}</span>'
@@ -216,7 +223,7 @@ class Body:
 
     def _image(self, node: Image, linked: bool) -> str:
         self._count("" if node.url.startswith("data:") else node.url, node.title)
-        if is_image(node.url) and (url := self._assets.address(node.url)):
+        if url := self._assets.address(node.url):
             return f'<img src="{escape(url)}" alt="{escape(node.alt)}"{_title(node.title)}>'
         text = f"Image: {escape(node.alt or 'without a description', False)}"
         return f'<a href="{escape(node.url)}">{text}</a>' if is_link(node.url) and not linked else text

@@ -41,7 +41,7 @@ from trainer_document.tree import (
     ThematicBreak,
     plain,
 )
-from trainer_markdown.limits import CELLS, SIZE, too_much
+from trainer_markdown.limits import CELLS, ELEMENTS, SIZE, too_much
 from trainer_markdown.source import writable
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ KEPT = {
 
 _RAW = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<[!?][^>]*+>?", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"""<(/?[A-Za-z][\w:-]*+)((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>?|<""")
+_OPENED = re.compile(r"<[A-Za-z]")
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++)))?+""")
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _TOLD = re.compile(r"(?:(?P<ref>\S+@\d+) ?)?(?P<path>.*?)(?: ?= (?P<formula>.*))?", re.DOTALL)
@@ -91,6 +92,8 @@ def read(content: str | bytes) -> Root:
     if len(content) > SIZE:
         raise too_much(f"it has {len(content):,} bytes, and {SIZE:,} are allowed")
     text = writable(content if isinstance(content, str) else content.decode("utf-8", "replace"))
+    if (elements := len(_OPENED.findall(text))) > ELEMENTS:
+        raise too_much(f"it has {elements:,} elements, and {ELEMENTS:,} are allowed")
     parser = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8")
     page = etree.fromstring(_TAG.sub(_tidy, _RAW.sub("", text)).encode() or b"<p>", parser)
     if any("depth" in entry.message for entry in parser.error_log):

@@ -11,9 +11,9 @@ from mistune.core import InlineState
 from mistune.plugins.formatting import strikethrough
 from mistune.util import escape_url, unikey
 
-from trainer_markdown.limits import MARKS, Budget
+from trainer_markdown.limits import LETTERS, Budget
 
-STEPS = 1000  # rules between two looks at the clock
+CALL, STEP = 10, 5  # steps of a budget that a paragraph takes, and each sign in it that may begin something
 ADDRESS = r"(?:https?|ftp)://[^\W_][^\s<\]]*|www\.[^\W_][^\s<\]]*"
 MAIL = r"@[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)++(?<![_-])"
 FOOTNOTE = r"\[\^(?P<footnote_name>[^\\\[\]\s]{1,500})\]"
@@ -34,7 +34,6 @@ class Inlines(mistune.InlineParser):
         super().__init__()
         self.notes: list[str] = []
         self._budget = budget
-        self._steps = STEPS
         self._emphasis = True
         self._addressed: Inlines | None = None
         self.specification["linebreak"] = r"(?:\\| {2,})\n[ \t\f\v]*"
@@ -56,25 +55,16 @@ class Inlines(mistune.InlineParser):
         """The tokens of a paragraph."""
         if self._addressed and _ADDRESSED.search(s):
             return self._addressed(s, env)
-        self._budget.check()
-        self._emphasis = s.count("*") + s.count("_") <= MARKS or len(_RUNS.findall(s)) <= MARKS
+        self._budget.spend(CALL + len(s) // LETTERS)
+        signs = s.count("*") + s.count("_")
+        self._emphasis = not signs or self._budget.emphasis(len(_RUNS.findall(s)))
         if not self._emphasis:
-            note = f"A paragraph has more than {MARKS} marks of emphasis. They are shown as they are written."
+            note = "A paragraph, or the text, has too many marks of emphasis. They are shown as they are written."
             self.notes[:] = [note]
-        tokens = super().__call__(s, env)
-        if len(tokens) > STEPS:
-            self._budget.look()
-        return tokens
-
-    def parse_method(self, m: re.Match[str], state: InlineState) -> int | None:
-        """Parse what a rule found, in time."""
-        self._steps -= 1
-        if not self._steps:
-            self._steps = STEPS
-            self._budget.check()
-        return super().parse_method(m, state)
+        return super().__call__(s, env)
 
     def _find_fast_text_end(self, src: str, pos: int) -> int:
+        self._budget.spend(STEP)
         # mistune looks at every sign that an address can begin with.
         trigger = _TRIGGER.search(src, pos)
         if not trigger:
@@ -83,8 +73,6 @@ class Inlines(mistune.InlineParser):
 
     def finalize_tokens(self, tokens: list[dict[str, Any]], depth: int) -> list[dict[str, Any]]:
         """Find the emphasis; no room to nest is how mistune leaves it alone."""
-        if len(tokens) > STEPS:
-            self._budget.look()
         return super().finalize_tokens(tokens, depth if self._emphasis else self.max_nested_level)
 
 
@@ -155,17 +143,18 @@ def _take(tokens: list[dict[str, Any]], text: str) -> bool:
 def _trimmed(text: str) -> str:
     """An address without the punctuation of the sentence it stands in."""
     opened, closed = text.count("("), text.count(")")
-    while text:
-        if text[-1] in "?!.,:*_~'\"":
-            text = text.rstrip("?!.,:*_~'\"")
-        elif text[-1] == ")" and closed > opened:
-            text, closed = text[:-1], closed - 1
-        elif text[-1] == ";":
-            entity = _ENTITY.search(text, max(0, len(text) - 34))
-            text = text[: entity.start()] if entity else text[:-1]
+    end = len(text)
+    while end:
+        if text[end - 1] in "?!.,:*_~'\"":
+            end -= 1
+        elif text[end - 1] == ")" and closed > opened:
+            end, closed = end - 1, closed - 1
+        elif text[end - 1] == ";":
+            entity = _ENTITY.search(text, max(0, end - 34), end)
+            end = entity.start() if entity else end - 1
         else:
             break
-    return text
+    return text[:end]
 
 
 def _is_domain(address: str) -> bool:

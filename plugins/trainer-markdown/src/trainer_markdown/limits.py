@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from trainer.errors import ConversionError
 
 SIZE = 5_000_000  # bytes of Markdown
@@ -16,31 +14,59 @@ CELLS = 250_000  # table cells written, with those that short rows are filled up
 DEPTH = 100  # levels of the tree: the sanitiser's time grows with the square of the depth
 MARKS = 400  # runs of `*` and `_` in one paragraph: the parser's time grows with their square and more
 ADDRESSES = 10_000_000  # characters of link targets: one definition can be referred to a million times
-SECONDS = 3.0  # of this thread's processor time, for reading
+EMPHASIS = 10_000_000  # squares of the marks of emphasis in a paragraph, added up: what finding them all takes grows so
+ELEMENTS = 200_000  # of HTML
+WORK = 2_500_000  # steps of reading one text; the machines this was measured on take 0.5 to 1 µs for each
+
+# What reading, setting and writing the signs of a text takes at most, in steps.
+WEIGHTS = {
+    "\n": 25, "#": 10, "*": 9, "_": 9, "`": 9, "~": 9, "[": 12, "]": 6, "<": 9, ">": 10, "\\": 9, "$": 12, "@": 20,
+    "|": 5, "-": 5, "+": 5, ":": 3, "=": 1, "://": 35, "www.": 35, ". ": 8,
+    "\n  ": 20, "\n    ": 40, "\n        ": 80,
+}  # fmt: skip
+LETTERS = 20  # others that take a step
+PIECE = 20_000  # letters that are weighed at a time
 
 
 class Budget:
-    """Processor time that a conversion may use."""
+    """Work that reading one text may take, in steps: no clock decides what becomes of it."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._end = time.thread_time() + seconds
-        self._checks = 0
+    def __init__(self, work: int = WORK) -> None:
+        self.left = work
+        self._emphasis = EMPHASIS
 
-    def check(self) -> None:
-        """Look at the clock each eighth time, because it is slow to read."""
-        self._checks += 1
-        if self._checks % 8 == 0:
-            self.look()
+    def emphasis(self, marks: int) -> bool:
+        """Whether the emphasis of a paragraph with so many marks is looked for."""
+        self._emphasis -= marks * marks if marks <= MARKS else 0
+        return marks <= MARKS and self._emphasis >= 0
 
-    @property
-    def spent(self) -> bool:
-        """Whether the time is used up."""
-        return time.thread_time() > self._end
+    def spend(self, steps: int) -> None:
+        """Account for work that is about to be done. Raises `ConversionError` if there was too much of it."""
+        self.left -= steps
+        if self.left < 0:
+            raise too_much("its marks nest or repeat in ways that take too long to read")
 
-    def look(self) -> None:
-        """Raise `ConversionError` once the time is used up."""
-        if self.spent:
-            raise too_much(f"it needs more than {SECONDS:g} s of processor time to read")
+
+def readable(text: str, work: int = WORK) -> int:
+    """Where a text is to be cut so that what is before it takes no more than `work`; its length if it need not be.
+
+    It is cut at the end of a paragraph, or else of a line.
+    """
+    if _weight(text) <= work:
+        return len(text)
+    end = 0
+    while end < len(text):
+        following = text.find("\n", end + PIECE) + 1 or len(text)
+        work -= _weight(text[end:following])
+        if work < 0:
+            break
+        end = following
+    paragraph = text.rfind("\n\n", max(0, end - PIECE), end)
+    return paragraph + 2 if paragraph > 0 else end
+
+
+def _weight(text: str) -> int:
+    return len(text) // LETTERS + sum(weight * text.count(sign) for sign, weight in WEIGHTS.items())
 
 
 def too_much(reason: str) -> ConversionError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from urllib.parse import quote
 
 from attrs import evolve, frozen
@@ -222,15 +222,14 @@ def _words(nodes: Sequence[Node], place: _Place, starts: bool | None = None) -> 
 
 def _flat(nodes: Sequence[Node]) -> list[Node]:
     """Inline nodes without the marks of figures; words that touch are one, and so is code."""
+    parts = (part for node in nodes for part in (_flat(node.children) if isinstance(node, Figure) else [node]))
     result: list[Node] = []
-    for node in nodes:
-        for part in _flat(node.children) if isinstance(node, Figure) else [node]:
-            if isinstance(part, Text) and result and isinstance(last := result[-1], Text):
-                result[-1] = Text(last.value + part.value)
-            elif isinstance(part, InlineCode) and result and isinstance(code := result[-1], InlineCode):
-                result[-1] = InlineCode(code.value + part.value)
-            else:
-                result.append(part)
+    for kind, run in groupby(parts, type):
+        held = list(run)
+        if kind in {Text, InlineCode} and len(held) > 1:
+            result.append(kind("".join([part.value for part in held])))  # type: ignore[attr-defined]  # both have
+        else:
+            result += held
     return result
 
 

@@ -20,12 +20,12 @@ from trainer_markdown.source import writable
 RUNNING = 80  # letters of the title at the foot of a printed page
 
 
-def page(root: Root, theme: Theme) -> str:
-    """The HTML page of a document: self-contained, without scripts, and sanitised.
+def page(root: Root, theme: Theme, assets: Assets | None = None) -> str:
+    """The HTML page of a document: without scripts, sanitised, and self-contained if `assets` does not say otherwise.
 
     Raises `ConversionError` if it grows beyond the limits, or if the theme's own template is wrong.
     """
-    assets = Assets(root.assets)
+    assets = assets or Assets(root.assets)
     text, appendix = (Markup(sanitise(writable(part))) for part in Body(root, theme, assets).parts())  # noqa: S704  # sanitised
     title = root.title or "Report"
     chapters = contents(root)
@@ -37,6 +37,7 @@ def page(root: Root, theme: Theme) -> str:
             contents=chapters,
             columns=len(chapters) > 1,
             css=Markup(theme.stylesheet),  # noqa: S704  # themes are trusted, and cannot end a style sheet
+            files=assets.files,
             notes=assets.notes,
             root=root,
             run=dict(root.origin).get("Run", ""),

@@ -45,7 +45,7 @@ from trainer_document.tree import (
 )
 from trainer_markdown.blocks import Blocks
 from trainer_markdown.inlines import Inlines
-from trainer_markdown.limits import DEPTH, Budget, too_much
+from trainer_markdown.limits import DEPTH, Budget, readable, too_much
 from trainer_markdown.marking import figures_in, mark, unmarked, unmarked_address
 
 Token = dict[str, Any]
@@ -77,21 +77,33 @@ _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z0-9]{1,32});
 
 
 def parse(text: str, figures: Sequence[Mapping[str, Any]] = (), *, extensions: bool = True) -> tuple[Root, list[str]]:
-    """The tree of `text`, and notes on marks that were left as they are written.
+    """The tree of `text`, and notes on what was left as it is written: too many marks, the end of too long a text.
 
     `figures` are entries of `metadata["figures"]`, with offsets into `text`; they become `Figure` nodes.
     Without `extensions` it is CommonMark alone, and all HTML stays `Html`.
-    Raises `ConversionError` if the text nests too deeply or takes too long.
+    Raises `ConversionError` if the text nests too deeply, or in ways that take too long.
     """
     budget = Budget()
+    text, rest, notes = _split(text)
     text, marked = mark(text, figures)
     inlines = Inlines(budget, extensions)
     try:
         tokens, env = Blocks(budget, extensions).tokens(text)
-        root = Root(children=_Builder(inlines, env, extensions, marked).blocks(tokens, 1))
+        root = Root(children=_Builder(inlines, env, extensions, marked).blocks(tokens, 1) + rest)
     except RecursionError as error:
         raise too_much("it nests too deeply") from error
-    return root, inlines.notes
+    return root, [*notes, *inlines.notes]
+
+
+def _split(text: str) -> tuple[str, list[Node], list[str]]:
+    """What can be worked on of a text, the rest as it is written, and a note that says so."""
+    end = readable(text)
+    rest = unmarked(text[end:]).strip("\n")
+    if not rest:
+        return text[:end], [], []
+    line = text.count("\n", 0, end) + 1
+    note = f"The text is too long to be laid out whole. From line {line:,} on it is shown as it is written."
+    return text[:end], [Code(rest)], [note]
 
 
 class _Builder:

@@ -8,6 +8,7 @@ from functools import cache
 import nh3
 
 from trainer_document.policy import is_image, is_link
+from trainer_markdown.assets import is_beside
 from trainer_markdown.formulas import TAGS as MATH
 
 DRAWING = {
@@ -59,7 +60,7 @@ _FETCHED = re.compile(r"\\|url|image|src|//", re.IGNORECASE)
 
 
 def sanitise(html: str) -> str:
-    """`html` with nothing active in it and nothing that is fetched."""
+    """`html` with nothing active in it, and nothing that is fetched but pictures beside the page."""
     return _cleaner().clean(html)
 
 
@@ -80,7 +81,7 @@ def _filter(tag: str, attribute: str, value: str) -> str | None:
     if attribute == "href":
         return value if is_link(value) else None
     if attribute == "src":
-        return value if is_image(value) else None
+        return value if is_image(value) or is_beside(value) else None
     if tag in DRAWING and attribute in SHAPE and _FETCHED.search(value):
         return None
     return value

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 REFERENCES = 20  # `$ref` that lead to one another
-SCALES = [(Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(10) ** 3, "K")]
+SCALES = [(Decimal("1E12"), "T"), (Decimal("1E9"), "B"), (Decimal("1E6"), "M"), (Decimal("1E3"), "K")]
 LARGE = 10**6  # a figure with a unit is shown short from here
 MINUS = "−"
 

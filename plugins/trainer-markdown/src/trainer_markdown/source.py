@@ -15,11 +15,13 @@ from trainer_markdown.limits import SIGNS, SIZE, too_much
 # Where a report comes from is the run's to say. Text that came out of a run cannot claim it.
 PROVENANCE = frozenset(
     {"run", "model", "writer", "cost", "tokens", "prompt", "sources", "warnings", "findings", "params", "instruction"}
+    | {"theme"}
 )
 WORDS = frozenset({"title", "subtitle", "kicker", "date"})
 
+FRONT = 64_000  # characters of front matter: YAML takes its time with each
 _FRONT_MATTER = re.compile(r"---[ \t\r]*\n(.*?)^---[ \t\r]*$", re.DOTALL | re.MULTILINE)
-_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+_UNWRITABLE = re.compile("[\0\ud800-\udfff\ufdd0-\ufdef]")
 
 
 @frozen
@@ -55,8 +57,13 @@ class Source:
         )
 
 
+def front_matter(content: str | bytes) -> dict[str, Any]:
+    """What a document says of itself, above its text; nothing if that cannot be read."""
+    return _split(_decode(content)[0].removeprefix("\ufeff"))[0]
+
+
 def writable(text: str) -> str:
-    """`text` with what no UTF-8 file can hold, and NUL, replaced by U+FFFD."""
+    """`text` with what no UTF-8 file can hold, NUL, and the noncharacters that mark figures replaced by U+FFFD."""
     return _UNWRITABLE.sub("\ufffd", text)
 
 
@@ -69,7 +76,7 @@ def _decode(content: str | bytes) -> tuple[str, tuple[str, ...]]:
 
 def _split(text: str) -> tuple[dict[str, Any], str]:
     front = _FRONT_MATTER.match(text)
-    if not front or _nesting(front[1]) > 50:  # YAML's time grows with the square of it
+    if not front or len(front[1]) > FRONT or _nesting(front[1]) > 50:  # YAML's time grows with the square of that
         return {}, text
     try:
         head, body, _ = split_front_matter(text)

@@ -38,7 +38,9 @@ def matrix(bad: Bad, counted: Iterable[tuple[int, Any]]) -> Any:
     try:
         import numpy as np
     except ImportError as error:
-        raise ConfigError("vectors need numpy, which is missing", "Run `pip install trainer-openai[embed]`.") from error
+        raise ConfigError(
+            "vectors need numpy, which is missing", "Run `pip install 'trainer-openai[embed]'`."
+        ) from error
 
     rows: list[Any] = []
     for count, value in counted:

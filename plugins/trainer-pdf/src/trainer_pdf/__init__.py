@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ from trainer_document.apart import Apart
 __all__ = ["HTMLToPDF"]
 
 PRINT = "trainer_pdf.printing:print_page"
-SIZE = 20_000_000  # bytes of HTML, with the images in it
+SIZE = 20_000_000  # bytes of HTML, with the images in it and beside it
+TAGS = 2_000  # that are printed in a second, at best: what has more for its seconds is not begun
 PANGO = (
     "Install Pango: `apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0`, `dnf install pango`, "
     "or `brew install pango`. trainer-typst needs no system package."
@@ -32,6 +34,7 @@ class HTMLToPDF:
     """
 
     cost: ClassVar[int] = 40
+    loses: ClassVar[frozenset[str]] = frozenset({"math"})  # formulas stand in it as TeX
     engine: ClassVar[str] = "weasyprint"
 
     styles: list[str] = field(factory=list)
@@ -46,11 +49,18 @@ class HTMLToPDF:
     def convert(self, document: Document) -> Document:
         """The page as a PDF. Raises `ConversionError` for text over the limits, and if Pango is not installed."""
         html = document.content.encode("utf-8", "replace") if isinstance(document.content, str) else document.content
-        if len(html) > SIZE:
+        if (size := len(html) + sum(map(len, document.files.values()))) > SIZE:
             raise ConversionError(
-                f"the page has {len(html):,} bytes, and {SIZE:,} can be printed", "Split it, or leave out its images."
+                f"the page has {size:,} bytes, and {SIZE:,} can be printed", "Split it, or leave out its images."
+            )
+        if (tags := html.count(b"<")) > TAGS * self.seconds:
+            raise ConversionError(
+                f"the page has {tags:,} tags, and no more than {TAGS * self.seconds:,} can be printed in "
+                f"{self.seconds} s of processor time",
+                'Split it, raise ["html-to-pdf"] seconds in trainer.toml, or use trainer-typst.',
             )
         options = {
+            "beside": {name: b64encode(content).decode() for name, content in document.files.items()},
             "styles": [self._style(name) for name in self.styles],
             "assets": str((Path(self.root) / self.assets).resolve()) if self.assets else "",
             "variant": self.variant or None,

@@ -29,6 +29,7 @@ You write a report from the data that you are given.
 - Where the data does not hold what is asked for, write "not in the data".
 - Background is there to understand the data by; take no figures from it.
 - Write Markdown, and nothing before or after the report."""
+RULES_PART = Part("rules", "trainer-prompts", RULES, estimate(RULES))
 
 
 @frozen
@@ -105,7 +106,7 @@ class _Made:
             records=dict(self.brief.records),
             nonce=self.blocks.word,
             parts=(
-                Part("rules", "trainer-prompts", RULES, estimate(RULES)),
+                RULES_PART,
                 *self.background.parts,
                 *self.blocks.parts,
                 Part("task", instruction.path.name, source, estimate(self.task.text), instruction.path),

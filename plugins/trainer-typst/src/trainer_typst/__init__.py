@@ -14,7 +14,7 @@ from trainer import Document, hookimpl, plugin
 from trainer.errors import ConversionError
 from trainer_document import themes
 from trainer_document.apart import Apart
-from trainer_document.tree import Root, from_json, wrong_tree
+from trainer_document.tree import Root, read as parsed
 from trainer_document.wording import text
 
 __all__ = ["TreeToPDF", "TreeToTypst"]
@@ -106,22 +106,14 @@ class TreeToPDF:
 
 def read(document: Document) -> tuple[Root, str]:
     """The tree of a document, and its JSON. Raises `ConversionError` if it is none."""
-    content = document.content if isinstance(document.content, str) else document.content.decode("utf-8", "replace")
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise wrong_tree(f"it is no JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise wrong_tree("it is no object")
-    size = len(content) - len(json.dumps(data.get("assets"), ensure_ascii=False))
-    if size > SIZE:
+    content = document.text
+    tree = parsed(content)
+    pictures = sum(4 * len(picture) // 3 for _, picture in tree.assets.values())
+    if (size := len(content) - pictures) > SIZE:
         raise ConversionError(
             f"the document has {size:,} letters as a tree, and {SIZE:,} can be set",
             "Split it, or keep long tables out of it.",
         )
-    tree = from_json(data)
-    if not isinstance(tree, Root):
-        raise wrong_tree(f"it is a {tree.type} alone")
     return tree, content
 
 

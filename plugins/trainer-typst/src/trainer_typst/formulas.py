@@ -17,13 +17,13 @@ ACCENTS = {"^": "\u0302", "~": "\u0303", "˜": "\u0303", "→": "\u20d7", "˙": 
 BARS = {"¯": "overline", "―": "overline", "‾": "overline", "_": "underline", "⏞": "overbrace", "⏟": "underbrace"}
 
 
-def formula(tex: str, block: bool = False) -> str:
-    """A formula as Typst code; the TeX itself, as code, if it cannot be set."""
+def formula(tex: str, block: bool = False, drawn: bool = True) -> str:
+    """A formula as Typst code; the TeX itself, as code, if it is not, or cannot be, `drawn`."""
     from latex2mathml.converter import convert
 
     tex = tex.strip()
     try:
-        if not tex or len(tex) > LETTERS:
+        if not tex or not drawn or len(tex) > LETTERS:
             raise ValueError(tex)
         root = ElementTree.fromstring(convert(tex))  # noqa: S314  # 2 kB, no DTD
         if "\\" in "".join(root.itertext()):  # a command that it does not know

@@ -14,7 +14,7 @@ from typing import Any
 from trainer_document.appendix import ID as APPENDIX
 from trainer_document.figures import MINUS
 from trainer_document.outline import CHAPTERS, contents
-from trainer_document.policy import is_image, is_link
+from trainer_document.policy import Formulas, is_image, is_link
 from trainer_document.themes import Theme
 from trainer_document.tree import (
     Blockquote,
@@ -42,6 +42,7 @@ from trainer_document.tree import (
     Math,
     Node,
     Paragraph,
+    Parent,
     Root,
     Strong,
     Table,
@@ -50,6 +51,7 @@ from trainer_document.tree import (
     ThematicBreak,
     blocks,
     plain,
+    walk,
 )
 from trainer_typst.formulas import formula
 from trainer_typst.literals import address, array, line, string
@@ -59,6 +61,7 @@ UNDATED = date(1970, 1, 1)  # of a document that does not say: a PDF/A has a dat
 BLOCKS, INLINES = 10, 12  # levels that are drawn; Typst lays out a few dozen, and deeper ones look like these
 NOTES = 4  # levels of footnotes of footnotes
 LONG = 24  # letters of a word that may be broken anywhere
+ROOM = 490  # points beside one another on a page
 LEAD = 600  # letters of a paragraph that stays with the table below it
 TOKENS = {
     "paper": "#ffffff", "ink": "#15181e", "soft": "#454c59", "muted": "#5b6472", "line": "#e4e7eb", "rule": "#79828f",
@@ -73,6 +76,7 @@ PICTURES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})")
 _LANG = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z]{4})?(?:-([A-Za-z]{2}))?(?:-.*)?")
+_DRAWN_WIDTH = re.compile(r'<svg\b[^>]*?\swidth="(\d{1,4}(?:\.\d{1,4})?)"')
 _UNBROKEN = re.compile(rf"[^\s\u2e80-\U0010ffff]{{{LONG + 1},}}")
 
 
@@ -90,8 +94,10 @@ class Source:
         self._level = 0
         self._outlined = 0
         self._tables = 0
+        self._formulas = Formulas()
         self._noting = 0
         self._repeating = False
+        self._ruled = False  # whether a line is drawn through or below these words: PDF/UA knows of no second one
         self._held: list[str] | None = None  # footnotes of what may not have one, such as a heading
         self._placed: set[str] = set()
         self._noted: set[str] = set()
@@ -123,23 +129,25 @@ class Source:
             Html: lambda node: self._code(node.value),
             List: self._list,
             ListItem: lambda node: self.blocks(node.children),
-            Math: lambda node: formula(node.value, block=True),
+            Math: lambda node: formula(node.value, True, self._formulas.allow(node.value)),
             Paragraph: lambda node: f"#par[{self.inlines(node.children)}]",
             Table: self._table,
             ThematicBreak: lambda _: "#rule",
         }
         self._inline: dict[type[Node], Callable[[Any, bool], str]] = {
             Break: lambda *_: "#linebreak()",
-            Delete: lambda node, linked: self._within("#strike", node.children, linked),
+            Delete: lambda node, linked: self._lined("#strike", node.children, linked),
             Emphasis: lambda node, linked: self._within("#emph", node.children, linked),
             Figure: self._figure,
             FootnoteReference: self._citation,
             Html: lambda node, _: words(node.value),
             Image: self._image,
             InlineCode: lambda node, _: mono(node.value),
-            InlineMath: lambda node, _: formula(node.value),
+            InlineMath: lambda node, _: formula(node.value, False, self._formulas.allow(node.value)),
             Link: self._link,
-            Mark: lambda node, linked: self._within(f"#{MARKS.get(node.name, '')}", node.children, linked),
+            Mark: lambda node, linked: (self._lined if node.name == "ins" else self._within)(
+                f"#{MARKS.get(node.name, '')}", node.children, linked
+            ),
             Strong: lambda node, linked: self._within("#strong", node.children, linked),
             Text: lambda node, _: words(node.value),
         }
@@ -200,6 +208,12 @@ class Source:
         self._depth -= 1
         return source
 
+    def _lined(self, call: str, nodes: Sequence[Node], linked: bool) -> str:
+        ruled, self._ruled = self._ruled, True
+        source = self._within("#" if ruled else call, nodes, linked)
+        self._ruled = ruled
+        return source
+
     def _strong(self, nodes: Sequence[Node]) -> str:
         return self._within("#strong", nodes, linked=False)
 
@@ -220,6 +234,8 @@ class Source:
     def _heading(self, node: Heading) -> str:
         if not plain(node).strip():
             return ""
+        if not any(plain(below).strip() for below in walk(node) if not isinstance(below, Parent | Image)):
+            return f"#par[#metadata(none){self._place(node.id)}{self.inlines(node.children)}]"  # PDF/UA wants words
         self._level = min(max(node.depth - self._top, 0), self._level) + 1
         listed = self._depth == 0 and self._outlined < CHAPTERS
         self._outlined += listed
@@ -298,32 +314,41 @@ class Source:
         alt = f"{node.title}. {told[1] if told else ''}".strip() or "Chart"
         data = f"[{self._table(node.table)}]" if node.table.children else "none"
         source = f"[{self.inlines(node.source)}]" if node.source else "none"
-        return f"#chart({line(node.title)}, {self._picture(node.svg)}, {line(alt)}, {data}, {source})"
+        return (
+            f"#chart({line(node.title)}, {self._picture(node.svg)}, {_width(node.svg)}, {line(alt)}, {data}, {source})"
+        )
 
     def _figure(self, node: Figure, linked: bool) -> str:
-        below_zero = (
-            plain(node).lstrip("~≈ ").startswith(SIGNS)
-        )  # brackets around a figure of a sentence are but brackets
-        body = self._within("#negative" if below_zero else "#", node.children, True)
+        said = plain(node).lstrip("~≈ ")  # brackets around a figure of a sentence are but brackets
+        colour = "negative" if said.startswith(SIGNS) else "positive" if said.startswith("+") else ""
+        ruled, self._ruled = self._ruled, True
+        body = self._within(f"#{colour}", node.children, True)
+        self._ruled = ruled
         place = node.url.removeprefix("#")
         known = not linked and node.url.startswith("#") and place in self._places
         if not node.traced:
-            return f"#untraced({string(f'to {place}') if known else 'none'})[{body}]"
-        return f"#traced({string(f'to {place}')}, {string(_number(place))})[{body}]" if known else body
+            return f"#{'doubted' if ruled else 'untraced'}({string(f'to {place}') if known else 'none'})[{body}]"
+        return (
+            f"#{'sourced' if ruled else 'traced'}({string(f'to {place}')}, {string(_number(place))})[{body}]"
+            if known
+            else body
+        )
 
     def _link(self, node: Link, linked: bool) -> str:
         body = self._within("#", node.children, True)
         place = node.url.removeprefix("#")
-        if linked or not plain(node).strip():
+        if linked:
             return body + (f"#number({string(_number(place))})" if self._repeating and _number(place) else "")
+        if node.url and not is_link(node.url):
+            return body + words(f" ({node.url})")
+        if not node.url or not _is_shown(node):
+            return body
         if node.url.startswith("#"):
             if place not in self._places:
                 return body
             number = _number(place)
             told = f", {string(number)}" if number else ""
             return f"#{'sourced' if number else 'inner'}({string(f'to {place}')}{told})[{body}]"
-        if not is_link(node.url):
-            return body + (words(f" ({node.url})") if node.url else "")
         return f"#web({address(node.url)})[{body}]"
 
     def _image(self, node: Image, linked: bool) -> str:
@@ -353,10 +378,11 @@ class Source:
             self._noted.add(node.identifier)
             held, self._held = self._held, None
             depth, self._depth = self._depth, BLOCKS
+            ruled, self._ruled = self._ruled, False
             self._noting += 1
             mark = f"#footnote[{self._note(definition)}]#label({name})"
             self._noting -= 1
-            self._held, self._depth = held, depth
+            self._held, self._depth, self._ruled = held, depth, ruled
         if self._held is not None or linked:
             (self._held if self._held is not None else []).append(mark)
             return ""
@@ -375,6 +401,17 @@ class Source:
                 self._noted.add(name)
                 left.append(f"#block[#small[{self._note(node)}]]")
         return "\n".join(left)
+
+
+def _width(svg: str) -> str:
+    """How wide a drawing is: as wide as it says, if that is less than a page."""
+    told = _DRAWN_WIDTH.match(svg)
+    return f"{float(told[1]) * 0.75:.0f}pt" if told and float(told[1]) * 0.75 < ROOM else "100%"
+
+
+def _is_shown(node: Node) -> bool:
+    """Whether there is anything to see of a node that holds others."""
+    return bool(plain(node).strip()) or any(isinstance(below, Image) for below in walk(node))
 
 
 def words(text: str, keep: bool = False) -> str:

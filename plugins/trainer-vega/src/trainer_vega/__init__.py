@@ -114,9 +114,10 @@ def _drawn(title: str, spec: Mapping[str, Any]) -> str:
 
 
 def _table(title: str, names: Sequence[str], data: Sequence[Mapping[str, Any]]) -> Table:
-    numeric = [all(type(row[name]) in (int, float, type(None)) for row in data) for name in names]
+    columns = [[row[name] for row in data] for name in names]
+    numeric = [all(type(value) in (int, float, type(None)) for value in column) for column in columns]
     align: list[Align] = ["right" if number else None for number in numeric]
-    cells = [[_cell(row[name]) for name in names] for row in data]
+    cells = zip(*([_cell(value, _are_years(column)) for value in column] for column in columns), strict=True)
     return Table(
         [TableRow([TableCell([Text(cell)] if cell else []) for cell in row]) for row in [names, *cells]],
         align=align,
@@ -125,5 +126,9 @@ def _table(title: str, names: Sequence[str], data: Sequence[Mapping[str, Any]]) 
     )
 
 
-def _cell(value: Any) -> str:
-    return shown(value) if type(value) in (int, float) else "" if value is None else str(value)
+def _are_years(column: Sequence[Any]) -> bool:
+    return all(type(value) is int and 1900 <= value < 2100 for value in column)
+
+
+def _cell(value: Any, year: bool) -> str:
+    return shown(value) if type(value) in (int, float) and not year else "" if value is None else str(value)

@@ -7,16 +7,20 @@ from xml.etree import ElementTree
 
 from vl_convert import vegalite_to_svg
 
+from trainer_document.charts.drawing import COLOURS, FAINT, GRID
 from trainer_document.policy import SVG, is_drawing
 
 MEMORY = 1_000_000_000  # bytes
+LETTERS = {"labelColor": FAINT, "titleColor": FAINT, "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
-    "background": "transparent", "font": "Inter, system-ui, sans-serif", "view": {"stroke": None},
-    "axis": {"grid": True, "gridColor": "#d9dde3", "domainColor": "#5b6472", "tickColor": "#5b6472",
-             "labelColor": "#5b6472", "titleColor": "#5b6472"},
-    "range": {"category": ["#1f6f8b", "#c2571a", "#3f7d4e", "#8a4b9c", "#a67c00", "#2f4b9b", "#b03a5b", "#5b6472"]},
-    "mark": {"color": "#1f6f8b"}, "legend": {"labelColor": "#5b6472", "titleColor": "#5b6472"},
+    "background": "transparent", "font": "Inter, system-ui, sans-serif",
+    "view": {"stroke": None, "continuousWidth": 560, "continuousHeight": 280, "discreteWidth": 560},
+    "axis": {"grid": True, "gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT, **LETTERS},
+    "range": {"category": list(COLOURS)}, "mark": {"color": COLOURS[0]}, "legend": LETTERS,
 }  # fmt: skip
+# For which a page's style sheet has others, on a dark screen: the classes of what is filled, and of lines.
+FILLED = {colour: f"s{number}" for number, colour in enumerate(COLOURS)}
+DRAWN = {colour: f"l{number}" for number, colour in enumerate(COLOURS)} | {GRID: "grid", FAINT: "axis"}
 KEPT = {
     "viewBox", "width", "height", "transform", "d", "x", "y", "x1", "x2", "y1", "y2", "r", "cx", "cy", "fill",
     "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "stroke-miterlimit", "opacity",
@@ -37,6 +41,10 @@ def draw(spec: bytes, *, title: str) -> bytes:
     for element in root.iter():
         for name in [name for name in element.attrib if name not in KEPT]:
             del element.attrib[name]
+        filled = element.tag != f"{SVG}text" and FILLED.get(element.get("fill", ""))  # words are as those of the page
+        classes = [name for name in (filled, DRAWN.get(element.get("stroke", ""))) if name]
+        if classes:
+            element.set("class", " ".join(classes))
     root.set("role", "img")
     for place, (name, words) in enumerate([("title", title), ("desc", "; ".join(told)[:2_000] or title)]):
         made = ElementTree.Element(f"{SVG}{name}")

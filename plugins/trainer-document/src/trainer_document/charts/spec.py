@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from attrs import field, fields_dict, frozen
 
+from trainer.catalog import PROVIDERS, install
 from trainer.errors import ConversionError
 from trainer_document.charts.scale import Type
 
@@ -58,6 +59,12 @@ class Spec:
         """The description that JSON gives. Raises `ConversionError` naming what is missing, unknown or wrong."""
         known = fields_dict(cls)
         needed = ["type", "title", "data", "x", "y"]
+        kind = given.get("type") if isinstance(given, Mapping) else None
+        if isinstance(kind, str) and kind and kind not in get_args(Type):
+            advice = install(PROVIDERS.get(f"chart.{kind}"))
+            raise ConversionError(
+                f"there is no type of chart {kind[:80]!r}", f"{advice}There is: {', '.join(get_args(Type))}."
+            )
         if not isinstance(given, Mapping) or not given.keys() >= set(needed) or given.keys() - known.keys():
             keys = set(given) if isinstance(given, Mapping) else set()
             wrong = [*(f"{name} is missing" for name in needed if name not in keys),
@@ -66,10 +73,6 @@ class Spec:
         for name, value in given.items():
             if not isinstance(value, Mapping if name == "where" else str) or (name in needed and not value):
                 raise ConversionError(f"its {name} is {str(value)[:80]!r}", "Give a word; `where` takes an object.")
-        if given["type"] not in get_args(Type):
-            raise ConversionError(
-                f"there is no type of chart {given['type'][:80]!r}", f"There is: {', '.join(get_args(Type))}."
-            )
         return cls(**given)
 
     @property
