@@ -337,9 +337,6 @@ def test_a_file_of_settings_alone_is_brought_over(trainer: Run, tmp_path: Path) 
     (tmp_path / "trainer.toml").write_text("# mine\n")
     assert trainer("migrate", "config.yaml", "--apply").returncode == 1
     assert (tmp_path / "trainer.toml").read_text() == "# mine\n"
-    told = trainer("config", "import", "config.yaml", "--force")
-    assert told.returncode == 2
-    assert "trainer migrate config.yaml" in told.stderr
 
 
 def test_settings_that_cannot_be_used_are_told_and_the_rest_is_taken(old: Path, tmp_path: Path) -> None:

@@ -280,10 +280,10 @@ class _Reader:
             return [FootnoteReference((link.get("href") or "").removeprefix("#fn."))]
         children = self._inlines(element, depth + 1)
         if {"traced", "untraced"} & set(classes):
-            return [_figure(element, _trimmed(children), "traced" in classes)]
+            return _spaced(children, lambda words: _figure(element, words, "traced" in classes))
         if tag == "a":
             url = element.get("href") or ""
-            return [Link(_trimmed(children), url, element.get("title"))] if is_link(url) else children
+            return _spaced(children, lambda words: Link(words, url, element.get("title"))) if is_link(url) else children
         if tag in WRAPPERS:
             wrapper = WRAPPERS[tag]()
             wrapper.children = _trimmed(children, ends=False)
@@ -371,6 +371,15 @@ def _trimmed(nodes: list[Node], ends: bool = True) -> list[Node]:
     if ends and found and isinstance(found[-1], Text):
         found[-1].value = found[-1].value.rstrip(" ")
     return [node for node in found if not isinstance(node, Text) or node.value]
+
+
+def _spaced(nodes: list[Node], make: Callable[[list[Node]], Node]) -> list[Node]:
+    """What is made of inline nodes without the space at their ends, which stands around it instead."""
+    words = _trimmed(nodes, ends=False)
+    first, last = (words[0], words[-1]) if words else (None, None)
+    before = isinstance(first, Text) and first.value.startswith(" ")
+    after = isinstance(last, Text) and last.value.endswith(" ")
+    return [Text(" " * before), make(_trimmed(words)), Text(" " * after)]
 
 
 def _text(element: Element) -> str:
