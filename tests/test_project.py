@@ -43,7 +43,7 @@ def code_lines(path: Path) -> int:
 
 # What the core consists of, with the lines of code that each part may have: they may only get fewer.
 PARTS = {
-    "cli": ("cli/*.py", 1196),
+    "cli": ("cli/*.py", 1190),
     "http": ("http.py pace.py", 352),
     "guards": ("guarding.py auditing.py calibration.py", 476),
     "queries": ("filters.py aggregation.py", 513),
@@ -58,7 +58,7 @@ def test_the_core_is_small() -> None:
     for name, (patterns, most) in PARTS.items():
         part = {path for pattern in patterns.split() for path in (ROOT / "src/trainer").glob(pattern)}
         assert sum(sizes.pop(path) for path in part) <= most, name
-    assert sum(sizes.values()) <= 2860
+    assert sum(sizes.values()) <= 2834
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -54,18 +54,26 @@ def tree(data: Any, schema: Mapping[str, Any] | None = None) -> list[Node]:
 def literal(value: Any) -> str:
     """A value as JSON in one line that stands within code, in a table as elsewhere."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    signs = "`|*_" if text.count("*") + text.count("_") > MARKS else "`|"
-    return "".join(char if char.isprintable() and char not in signs else _escaped(char) for char in text)
+    return text.translate(_Signs("`|*_" if text.count("*") + text.count("_") > MARKS else "`|"))
 
 
 def pretty(value: Any) -> str:
     """A value as JSON over several lines."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2)
-    return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+    return text.translate(_Signs(kept="\n"))
 
 
-def _escaped(char: str) -> str:
-    return json.dumps(char)[1:-1] if ord(char) > 0x7E else f"\\u{ord(char):04x}"
+class _Signs(dict[int, str]):
+    """A table for `str.translate`: `signs`, and what cannot be seen but for `kept`, as JSON's escapes."""
+
+    def __init__(self, signs: str = "", kept: str = "") -> None:
+        self.signs, self.kept = signs, kept
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        plain = (char.isprintable() or char in self.kept) and char not in self.signs
+        self[code] = char if plain else json.dumps(char)[1:-1] if code > 0x7E else f"\\u{code:04x}"
+        return self[code]
 
 
 def _blocks(value: Any, shape: Shape, level: int) -> list[Node]:
