@@ -93,9 +93,11 @@ def publish(
 
 
 def written(cell: str | float | None) -> str:
-    """A cell as text, with three digits that count."""
+    """A cell as text: whole numbers as they are, others with three digits that count."""
     if cell is None:
         return "–"
+    if isinstance(cell, int):
+        return f"{cell:,}"
     return cell if isinstance(cell, str) else f"{cell:,.{max(0, 2 - math.floor(math.log10(abs(cell) or 1)))}f}"
 
 
