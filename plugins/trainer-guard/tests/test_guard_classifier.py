@@ -316,7 +316,7 @@ def test_training_gives_the_same_bytes_each_time() -> None:
     assert sum(attacks) / len(attacks) > sum(others) / len(others) + 1
 
 
-# Real texts
+# Real texts, of others: not all of them may be passed on, and the filings are large, so they do not lie here
 
 
 @pytest.mark.skipif(not LABELLED.exists(), reason="needs the labelled rows of ../shared")

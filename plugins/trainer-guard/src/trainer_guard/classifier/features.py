@@ -1,4 +1,7 @@
-"""What the heads see of a folded text: hashed n-grams of words, of their stems and of concepts, each with its place."""
+"""What the heads see of a folded text: hashed n-grams of words, of their stems and of concepts, each with its place.
+
+Importing this imports numpy: `classifier` does so when it is first asked.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A head: weights of features, from which the score of every window of a text follows, and how rare that score is."""
+"""A head: weights of features, from which the score of every window of a text follows, and how rare that score is.
+
+Importing this imports numpy: `classifier` does so when it is first asked.
+"""
 
 from __future__ import annotations
 
