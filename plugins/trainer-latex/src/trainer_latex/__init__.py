@@ -30,7 +30,10 @@ class TreeToLatex:
         from trainer_latex.writer import latex_source
 
         tree = read(document.content)
-        return Document(latex_source(tree), "latex", document.metadata)
+        try:
+            return Document(latex_source(tree), "latex", document.metadata)
+        except RecursionError as error:  # a note may refer to a note, and so on
+            raise ConversionError("the document is refused: its notes nest too deeply", "Shorten the chain.") from error
 
 
 @plugin
